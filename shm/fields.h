@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every fact that the board publishes, once. From these tables grow the row structs (shm/board.h), the description that
+ * the board carries of itself, droverctl's output, the manual's list of counters, and the enums that the worker uses.
+ *
+ * A field:  X(KIND, type, name, dim, unit, level, help)
+ *   KIND   COUNTER (only grows, sums over rows), GAUGE (a level; ignored once its writer is dead), TIME (CLOCK_MONOTONIC,
+ *          microseconds; 0 = never), ENUM (unit names the enum), TEXT (NUL-terminated, escaped by readers), ADDR (16 bytes,
+ *          IPv4 mapped into IPv6; all zero = unix socket), HIST (counters, see hist_bucket), ID (a number that is a name)
+ *   dim    empty, or [N] for TEXT, ADDR and HIST
+ *   level  BRIEF (shown by status), FULL (shown by stat), DEBUG (shown by stat -a)
+ * One writer per word: the master writes master, listener and server rows, a worker its own worker, conn and *_traffic rows.
+ * A field may be added anywhere: readers go by the description, never by the struct.
+ */
+#ifndef DROVER_SHM_FIELDS_H
+#define DROVER_SHM_FIELDS_H
+
+/* Enums: X(symbol suffix, text). */
+
+#define CONN_STATES(X)                                                                             \
+	X(FREE, "free")                                                                            \
+	X(HANDSHAKE, "handshake")                                                                  \
+	X(IDLE, "idle")                                                                            \
+	X(HEAD, "head")                                                                            \
+	X(BODY, "body")                                                                            \
+	X(RESPOND, "respond")                                                                      \
+	X(SEND, "send")                                                                            \
+	X(RELAY, "relay")                                                                          \
+	X(LINGER, "linger")
+
+#define WORKER_STATES(X)                                                                           \
+	X(EMPTY, "empty")                                                                          \
+	X(STARTING, "starting")                                                                    \
+	X(READY, "ready")                                                                          \
+	X(DRAINING, "draining")                                                                    \
+	X(GONE, "gone")                                                                            \
+	X(DEAD, "dead")
+
+#define MASTER_STATES(X)                                                                           \
+	X(STARTING, "starting")                                                                    \
+	X(RUNNING, "running")                                                                      \
+	X(RELOADING, "reloading")                                                                  \
+	X(STOPPING, "stopping")                                                                    \
+	X(STOPPED, "stopped")
+
+/* What came of the last thing the master was asked to do. */
+#define RESULTS(X)                                                                                 \
+	X(NONE, "none")                                                                            \
+	X(PENDING, "pending")                                                                      \
+	X(OK, "ok")                                                                                \
+	X(FAILED, "failed")
+
+/*
+ * The next three tables take a second macro, which they hand to each row, so that a row can become a field or an enum.
+ * Why a connection ended: each is a counter close_<name>. Y(X, SUFFIX, name, help)
+ */
+#define CLOSE_REASONS(Y, X)                                                                           \
+	Y(X, CLIENT, client, "closed by the client between requests")                                 \
+	Y(X, CLIENT_ABORT, client_abort, "closed by the client while a request or response was under way") \
+	Y(X, RESET, reset, "reset by the client")                                                     \
+	Y(X, NO_KEEPALIVE, no_keepalive, "the request asked for it, or HTTP/1.0 without keep-alive")  \
+	Y(X, REQUEST_LIMIT, request_limit, "keepalive.requests reached")                              \
+	Y(X, MAX_AGE, max_age, "keepalive.max_age reached")                                           \
+	Y(X, REFUSED, refused, "after a message that was refused as malformed or too large")          \
+	Y(X, EXPIRED, expired, "a deadline passed")                                                   \
+	Y(X, DRAIN, drain, "drained: idle, or after its last response")                               \
+	Y(X, FORCED, forced, "still busy when the drain deadline passed, or the daemon stopped at once") \
+	Y(X, ADDRESS_LIMIT, address_limit, "max_conns_per_address reached")                           \
+	Y(X, NO_ROOM, no_room, "no record, buffer or descriptor left")                                \
+	Y(X, ERROR, error, "an error of the system or of a file while responding")
+
+/* Deadlines, one for each state that waits and three for any: each is a counter expired_<name>. Y(X, SUFFIX, name) */
+#define DEADLINES(Y, X)                                                                               \
+	Y(X, HANDSHAKE, handshake)                                                                    \
+	Y(X, IDLE, idle)                                                                              \
+	Y(X, HEADER, header)                                                                          \
+	Y(X, BODY, body)                                                                              \
+	Y(X, REQUEST, request)                                                                        \
+	Y(X, SEND, send)                                                                              \
+	Y(X, RELAY_IDLE, relay_idle)                                                                  \
+	Y(X, LINGER, linger)                                                                          \
+	Y(X, MAX_AGE, max_age)                                                                        \
+	Y(X, MIN_RATE, min_rate)
+
+/*
+ * Messages refused by the parser: each is a counter refused_<name>. Y(X, SUFFIX, name, status, help)
+ * RFC 9112 and 9110 sections stand in the help.
+ */
+#define REFUSALS(Y, X)                                                                                \
+	Y(X, METHOD, method, 400, "request line: method is not a token (RFC 9112 3.1)")               \
+	Y(X, TARGET, target, 400, "request line: target malformed (RFC 9112 3.2)")                    \
+	Y(X, VERSION, version, 400, "request line: not an HTTP version (RFC 9112 2.3)")               \
+	Y(X, VERSION_UNSUPPORTED, version_unsupported, 505, "HTTP version other than 1.0 or 1.1")     \
+	Y(X, LINE, line, 400, "bare CR or LF, or a space where none may be (RFC 9112 2.2)")           \
+	Y(X, URI_TOO_LONG, uri_too_long, 414, "request target longer than max_uri")                   \
+	Y(X, HEAD_TOO_LARGE, head_too_large, 431, "head longer than max_header")                      \
+	Y(X, TOO_MANY_FIELDS, too_many_fields, 431, "more header fields than max_fields")             \
+	Y(X, FIELD_NAME, field_name, 400, "field name is no token, or space before its colon (RFC 9112 5.1)") \
+	Y(X, FIELD_VALUE, field_value, 400, "NUL, CR or other control character in a field value (RFC 9110 5.5)") \
+	Y(X, FOLDING, folding, 400, "obsolete line folding (RFC 9112 5.2)")                           \
+	Y(X, HOST_MISSING, host_missing, 400, "HTTP/1.1 request without Host (RFC 9112 3.2)")         \
+	Y(X, HOST_SEVERAL, host_several, 400, "more than one Host field (RFC 9112 3.2)")              \
+	Y(X, HOST, host, 400, "malformed Host (RFC 9110 7.2)")                                        \
+	Y(X, LENGTH, length, 400, "malformed or conflicting Content-Length (RFC 9112 6.3)")           \
+	Y(X, FRAMING, framing, 400, "Content-Length and Transfer-Encoding together (RFC 9112 6.1)")   \
+	Y(X, TRANSFER_CODING, transfer_coding, 400, "Transfer-Encoding malformed, in HTTP/1.0, or chunked not last and once (RFC 9112 6.1)") \
+	Y(X, CODING_UNSUPPORTED, coding_unsupported, 501, "transfer coding other than chunked (RFC 9112 6.1)") \
+	Y(X, EXPECT, expect, 417, "expectation other than 100-continue (RFC 9110 10.1.1)")            \
+	Y(X, CHUNK, chunk, 400, "malformed chunk (RFC 9112 7.1)")                                     \
+	Y(X, CHUNK_EXTRA, chunk_extra, 400, "chunk extensions or trailers longer than 8 KiB in all")  \
+	Y(X, BODY_TOO_LARGE, body_too_large, 413, "body longer than max_body")                        \
+	Y(X, PATH, path, 400, "path: bad escape, encoded slash or NUL, overlong UTF-8, or climbing above the root")
+
+/* The tables of the board, one row struct each. */
+
+#define MASTER_FIELDS(X)                                                                           \
+	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row: odd while it is being written") \
+	X(ENUM, uint32_t, state, , "master_state", BRIEF, "What the master is doing")              \
+	X(ID, uint64_t, pid, , "", BRIEF, "Process id of the master")                              \
+	X(ID, uint64_t, generation, , "", BRIEF, "Configuration generation: grows by one with each reload") \
+	X(TIME, uint64_t, started_us, , "us", BRIEF, "When the master started")                    \
+	X(TIME, uint64_t, configured_us, , "us", BRIEF, "When the configuration in force was loaded") \
+	X(TIME, uint64_t, beat_us, , "us", FULL, "The master's heartbeat")                         \
+	X(GAUGE, uint64_t, workers_wanted, , "workers", BRIEF, "Workers configured, with TTIN and TTOU") \
+	X(GAUGE, uint64_t, slots, , "slots", DEBUG, "Slots that the board has room for")           \
+	X(GAUGE, uint64_t, listeners, , "listeners", FULL, "Listener rows in use")                 \
+	X(GAUGE, uint64_t, servers, , "servers", FULL, "Server rows in use")                       \
+	X(COUNTER, uint64_t, worker_starts, , "workers", FULL, "Workers started")                  \
+	X(COUNTER, uint64_t, worker_deaths, , "workers", BRIEF, "Workers that died unasked: exit, signal or hang") \
+	X(COUNTER, uint64_t, worker_hangs, , "workers", BRIEF, "Workers ended because their heartbeat stopped") \
+	X(COUNTER, uint64_t, fork_failures, , "", FULL, "Workers that could not be started for want of resources") \
+	X(COUNTER, uint64_t, gossip, , "messages", DEBUG, "Messages from children that made no sense") \
+	X(COUNTER, uint64_t, reloads, , "reloads", BRIEF, "Reloads asked for")                     \
+	X(COUNTER, uint64_t, reload_failures, , "reloads", BRIEF, "Reloads that changed nothing because they failed") \
+	X(ENUM, uint32_t, reload_result, , "result", BRIEF, "What came of the last reload")        \
+	X(TIME, uint64_t, reload_us, , "us", BRIEF, "When the last reload ended")                  \
+	X(COUNTER, uint64_t, reopens, , "", FULL, "Times the logs were reopened")                  \
+	X(ENUM, uint32_t, reopen_result, , "result", FULL, "What came of the last reopening")      \
+	X(TEXT, char, reload_error, [512], "", BRIEF, "Why the last reload failed: file, line, reason") \
+	X(TEXT, char, config, [256], "", BRIEF, "Configuration file in force")                     \
+	X(TEXT, char, version, [32], "", BRIEF, "Version of the master")
+
+/* Counters come in cache lines of their own: the row's stride is a multiple of 64. */
+#define WORKER_FIELDS(X)                                                                           \
+	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row's identity: odd while it is being written") \
+	X(ENUM, uint32_t, state, , "worker_state", BRIEF, "What the worker is doing")              \
+	X(ID, uint32_t, slot, , "", BRIEF, "Slot that the worker fills")                           \
+	X(ID, uint32_t, generation, , "", BRIEF, "Configuration generation that the worker serves") \
+	X(ID, uint64_t, pid, , "", BRIEF, "Process id of the worker")                              \
+	X(TIME, uint64_t, started_us, , "us", BRIEF, "When the worker started")                    \
+	X(TIME, uint64_t, drain_us, , "us", BRIEF, "When the worker was told to drain")            \
+	X(ID, uint32_t, touching, , "", FULL, "Connection row being worked on, plus one; 0 = none") \
+	X(ID, uint32_t, conns_high, , "", DEBUG, "Connection rows of this worker ever used: readers need look no further") \
+	X(TIME, uint64_t, beat_us, , "us", BRIEF, "Heartbeat: the start of the last turn of the event loop") \
+	X(COUNTER, uint64_t, turns, , "turns", FULL, "Turns of the event loop")                    \
+	X(COUNTER, uint64_t, events, , "events", FULL, "Events served by the event loop")          \
+	X(GAUGE, uint64_t, lag_us, , "us", FULL, "Length of the last second's longest turn of the event loop") \
+	X(HIST, uint64_t, turn, [HIST_BUCKETS], "us", FULL, "Length of each turn of the event loop") \
+	X(GAUGE, uint64_t, conns, , "conns", BRIEF, "Open client connections")                     \
+	X(GAUGE, uint64_t, conns_idle, , "conns", BRIEF, "Connections waiting for their next request") \
+	X(GAUGE, uint64_t, conns_max, , "conns", FULL, "Most connections that this worker may hold") \
+	X(GAUGE, uint64_t, fds, , "fds", FULL, "Descriptors that the worker's records and caches hold") \
+	X(GAUGE, uint64_t, fds_max, , "fds", FULL, "Limit of descriptors (RLIMIT_NOFILE)")         \
+	X(GAUGE, uint64_t, buffers, , "bytes", FULL, "Buffer bytes in use")                        \
+	X(GAUGE, uint64_t, buffers_resident, , "bytes", FULL, "Buffer bytes in use or kept for the next use") \
+	X(COUNTER, uint64_t, buffer_failures, , "", FULL, "Times no buffer was left")              \
+	X(COUNTER, uint64_t, accepts, , "conns", BRIEF, "Connections accepted")                    \
+	X(COUNTER, uint64_t, accept_retries, , "", FULL, "accept: EINTR, ECONNABORTED and network errors, tried again at once") \
+	X(COUNTER, uint64_t, accept_no_fds, , "", BRIEF, "accept: EMFILE or ENFILE, no descriptor left") \
+	X(COUNTER, uint64_t, accept_no_memory, , "", FULL, "accept: ENOBUFS or ENOMEM")            \
+	X(COUNTER, uint64_t, accept_no_records, , "", BRIEF, "accept stopped because worker_connections was reached") \
+	X(COUNTER, uint64_t, accept_pauses, , "", BRIEF, "Times accepting paused for want of resources") \
+	X(COUNTER, uint64_t, accept_turned_away, , "conns", FULL, "Connections closed at once with the reserve descriptor") \
+	X(COUNTER, uint64_t, requests, , "requests", BRIEF, "Requests answered")                   \
+	X(COUNTER, uint64_t, requests_started, , "requests", FULL, "Requests whose head was read") \
+	X(COUNTER, uint64_t, responses_1xx, , "responses", FULL, "Interim responses sent")         \
+	X(COUNTER, uint64_t, responses_2xx, , "responses", BRIEF, "Responses with a 2xx status")   \
+	X(COUNTER, uint64_t, responses_3xx, , "responses", BRIEF, "Responses with a 3xx status")   \
+	X(COUNTER, uint64_t, responses_4xx, , "responses", BRIEF, "Responses with a 4xx status")   \
+	X(COUNTER, uint64_t, responses_5xx, , "responses", BRIEF, "Responses with a 5xx status")   \
+	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes read from clients")                \
+	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written to clients")              \
+	X(HIST, uint64_t, latency, [HIST_BUCKETS], "us", BRIEF, "Time of each request, from its first byte to the last byte written") \
+	X(COUNTER, uint64_t, body_bytes_discarded, , "bytes", FULL, "Request body bytes that nobody wanted") \
+	X(COUNTER, uint64_t, access_denied, , "requests", FULL, "Requests refused by allow and deny") \
+	X(COUNTER, uint64_t, file_cache_hits, , "", FULL, "Files found in the open-file cache")    \
+	X(COUNTER, uint64_t, file_cache_misses, , "", FULL, "Files opened")                        \
+	X(GAUGE, uint64_t, file_cache_entries, , "files", FULL, "Files in the open-file cache")    \
+	X(COUNTER, uint64_t, file_errors, , "", FULL, "Files that vanished, shrank or failed while they were sent") \
+	X(COUNTER, uint64_t, log_lines, , "lines", FULL, "Access log lines written")               \
+	X(COUNTER, uint64_t, log_lines_lost, , "lines", BRIEF, "Access log lines lost because the log could not be written") \
+	X(COUNTER, uint64_t, drained_idle, , "conns", FULL, "Connections closed idle by a drain")  \
+	X(COUNTER, uint64_t, drained_finished, , "conns", FULL, "Connections that ended with their response during a drain") \
+	X(COUNTER, uint64_t, drained_forced, , "conns", FULL, "Connections cut at the end of a drain") \
+	CLOSE_REASONS(CLOSE_REASON_FIELD, X)                                                                     \
+	DEADLINES(DEADLINE_FIELD, X)                                                                         \
+	REFUSALS(REFUSAL_FIELD, X)
+
+#define LISTENER_FIELDS(X)                                                                         \
+	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row")                            \
+	X(ID, uint32_t, used, , "", DEBUG, "1 while the listener is open")                         \
+	X(TEXT, char, address, [112], "", BRIEF, "Address as bound: host:port, [host]:port or unix:path") \
+	X(ID, uint32_t, generation, , "", FULL, "Configuration generation that opened it")         \
+	X(ID, uint32_t, sockets, , "", FULL, "Sockets: 1, or with reuseport one per worker")       \
+	X(GAUGE, uint64_t, queue, , "conns", BRIEF, "Connections in the accept queue (TCP_INFO), read once a second") \
+	X(GAUGE, uint64_t, queue_max, , "conns", BRIEF, "Limit of the accept queue")
+
+#define LISTENER_TRAFFIC_FIELDS(X)                                                                 \
+	X(COUNTER, uint64_t, accepts, , "conns", BRIEF, "Connections accepted")                    \
+	X(GAUGE, uint64_t, conns, , "conns", BRIEF, "Open connections")
+
+#define SERVER_FIELDS(X)                                                                           \
+	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row")                            \
+	X(ID, uint32_t, used, , "", DEBUG, "1 while the configuration names the server")           \
+	X(TEXT, char, name, [64], "", BRIEF, "Name of the server section")
+
+#define SERVER_TRAFFIC_FIELDS(X)                                                                   \
+	X(COUNTER, uint64_t, requests, , "requests", BRIEF, "Requests answered")                   \
+	X(COUNTER, uint64_t, responses_2xx, , "responses", BRIEF, "Responses with a 2xx status")   \
+	X(COUNTER, uint64_t, responses_3xx, , "responses", BRIEF, "Responses with a 3xx status")   \
+	X(COUNTER, uint64_t, responses_4xx, , "responses", BRIEF, "Responses with a 4xx status")   \
+	X(COUNTER, uint64_t, responses_5xx, , "responses", BRIEF, "Responses with a 5xx status")   \
+	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes of requests")                      \
+	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes of responses")
+
+/* The public half of a connection's record. Its index is the index of the private half in the worker's arena. */
+#define CONN_FIELDS(X)                                                                             \
+	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row: odd while it is being written") \
+	X(ENUM, uint8_t, state, , "conn_state", BRIEF, "What the connection waits for")            \
+	X(ID, uint8_t, family, , "", DEBUG, "4, 6, or 1 for a unix socket")                        \
+	X(ID, uint16_t, port, , "", BRIEF, "Port of the client")                                   \
+	X(ID, uint64_t, id, , "", BRIEF, "Number of the connection, never used again")             \
+	X(ADDR, uint8_t, peer, [16], "", BRIEF, "Address of the client")                           \
+	X(ID, uint32_t, fd, , "", FULL, "Descriptor number in the worker")                         \
+	X(ID, uint16_t, listener, , "", BRIEF, "Listener row that it came in by")                  \
+	X(ID, uint16_t, status, , "", BRIEF, "Status of the response under way, or of the last one") \
+	X(ID, uint32_t, server, , "", BRIEF, "Server row of the request, plus one; 0 = not known yet") \
+	X(COUNTER, uint32_t, requests, , "requests", BRIEF, "Requests begun on this connection")   \
+	X(TIME, uint64_t, accepted_us, , "us", BRIEF, "When it was accepted")                      \
+	X(TIME, uint64_t, since_us, , "us", BRIEF, "When it came into its state")                  \
+	X(TIME, uint64_t, deadline_us, , "us", BRIEF, "When its state expires; 0 = never")         \
+	X(TIME, uint64_t, request_us, , "us", BRIEF, "First byte of the request under way; 0 = none") \
+	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes read")                             \
+	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written")                         \
+	X(TEXT, char, request, [96], "", BRIEF, "Method and target of the request under way, or of the last one, cut")
+
+/* Rows of the tables above as fields of a worker. */
+#define CLOSE_REASON_FIELD(X, sym, name, help)                                                     \
+	X(COUNTER, uint64_t, close_##name, , "conns", FULL, "Connections ended: " help)
+#define DEADLINE_FIELD(X, sym, name)                                                               \
+	X(COUNTER, uint64_t, expired_##name, , "", FULL, "Times the deadline '" #name "' passed")
+#define REFUSAL_FIELD(X, sym, name, status, help)                                                  \
+	X(COUNTER, uint64_t, refused_##name, , "requests", FULL, "Requests refused: " help)
+
+/* As in enum x { CLOSE_REASONS(NAMED_SYMBOL, CLOSE_) }; and in a table of names. */
+#define NAMED_SYMBOL(prefix, sym, ...) prefix##sym,
+#define NAMED_TEXT(prefix, sym, name, ...) [prefix##sym] = #name,
+
+#endif
