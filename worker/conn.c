@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Connection records: see conn.h. This file opens, moves, times and buries them; it knows nothing
+ * of HTTP. Records are used last in, first out, so those in use stay dense and untouched ones never
+ * cost a page.
+ */
+#include "worker/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static_assert(sizeof(struct conn) <= 192,
+	      "a record's private half grew: an idle connection pays for it");
+static_assert(sizeof(struct conn_row) <= 192,
+	      "a record's public half grew: an idle connection pays for it");
+
+#define TO(state) (1u << CONN_##state)
+
+static const uint16_t moves[CONN_STATES_COUNT] = {
+    [CONN_FREE] = TO(HANDSHAKE) | TO(HEAD),
+    [CONN_HANDSHAKE] = TO(HEAD) | TO(FREE),
+    [CONN_IDLE] = TO(HEAD) | TO(LINGER) | TO(FREE),
+    [CONN_HEAD] = TO(BODY) | TO(RESPOND) | TO(FREE),
+    [CONN_BODY] = TO(RESPOND) | TO(FREE),
+    [CONN_RESPOND] = TO(SEND) | TO(IDLE) | TO(RELAY) | TO(LINGER) | TO(FREE),
+    [CONN_SEND] = TO(IDLE) | TO(LINGER) | TO(FREE),
+    [CONN_RELAY] = TO(LINGER) | TO(FREE),
+    [CONN_LINGER] = TO(FREE),
+};
+
+static const uint8_t state_deadlines[CONN_STATES_COUNT] = {
+    [CONN_FREE] = DEADLINES_COUNT,   [CONN_HANDSHAKE] = DEADLINE_HANDSHAKE,
+    [CONN_IDLE] = DEADLINE_IDLE,     [CONN_HEAD] = DEADLINE_HEADER,
+    [CONN_BODY] = DEADLINE_BODY,     [CONN_RESPOND] = DEADLINE_REQUEST,
+    [CONN_SEND] = DEADLINE_SEND,     [CONN_RELAY] = DEADLINE_RELAY_IDLE,
+    [CONN_LINGER] = DEADLINE_LINGER,
+};
+
+const char *close_reason_name(enum close_reason reason)
+{
+	static const char *const names[] = {CLOSE_REASONS(NAMED_TEXT, CLOSE_)};
+
+	return (size_t)reason < sizeof names / sizeof names[0] ? names[reason] : "unknown";
+}
+
+bool conn_move_allowed(enum conn_state a, enum conn_state b)
+{
+	return (moves[a] >> b & 1) != 0;
+}
+
+enum deadline conn_state_deadline(enum conn_state state)
+{
+	return (enum deadline)state_deadlines[state];
+}
+
+static uint32_t files_max(const struct settings *s)
+{
+	return s->worker_connections + s->file_cache + 64;
+}
+
+size_t conns_room(const struct settings *s)
+{
+	size_t max = s->worker_connections;
+
+	return arena_room(max * sizeof(struct conn)) +
+	       arena_room(files_max(s) * sizeof(struct openfile)) +
+	       bufs_room(s->worker_connections);
+}
+
+/* A process that died left its rows as they were: they stay readable until its successor in this
+ * worker row comes to here. */
+static void clear_rows(struct conns *cs)
+{
+	for (uint32_t i = 0; i < cs->row->conns_high; i++)
+		conn_row(cs, i)->state = CONN_FREE;
+	cs->row->conns_high = 0;
+	cs->row->touching = 0;
+}
+
+int conns_init(struct conns *cs, const struct conns_env *env, struct arena *arena)
+{
+	uint32_t max = env->settings->worker_connections;
+	void *files;
+
+	*cs = (struct conns){
+	    .settings = env->settings,
+	    .clock = env->clock,
+	    .row = board_worker(env->board, env->worker_row),
+	    .board = env->board,
+	    .worker_row = env->worker_row,
+	    .public = (char *)board_conns(env->board, env->worker_row),
+	    .stride = env->board->conn_stride,
+	    .max = max < env->board->sizes.conns_per_worker ? max
+							    : env->board->sizes.conns_per_worker,
+	    .free = CONN_NONE,
+	    .doomed = CONN_NONE,
+	    .ready = CONN_NONE,
+	    .next_id = env->first_id,
+	};
+	clear_rows(cs);
+	cs->conn = arena_take(arena, (size_t)max * sizeof cs->conn[0]);
+	files = arena_take(arena, (size_t)files_max(env->settings) * sizeof(struct openfile));
+	if (cs->conn == NULL || files == NULL || bufs_init(&cs->bufs, arena, max, cs->row) != 0)
+		return -1;
+	openfiles_init(&cs->files, files, files_max(env->settings), &cs->row->fds);
+	timer_init(&cs->timer, &cs->conn[0].timer, sizeof cs->conn[0], env->clock->now_us);
+	if (env->settings->max_conns_per_address > 0) {
+		cs->addrs = addrs_new(max);
+		if (cs->addrs == NULL)
+			return -1;
+	}
+	board_set(&cs->row->conns, 0);
+	board_set(&cs->row->conns_idle, 0);
+	board_set(&cs->row->conns_max, cs->max);
+	return 0;
+}
+
+void conns_free(struct conns *cs)
+{
+	addrs_free(cs->addrs);
+	cs->addrs = NULL;
+}
+
+bool conns_have_room(const struct conns *cs)
+{
+	return cs->free != CONN_NONE || cs->row->conns_high < cs->max;
+}
+
+const struct deadline_settings *conn_deadlines(const struct conns *cs, uint32_t i)
+{
+	return &cs->settings->servers[cs->conn[i].server].deadlines;
+}
+
+static void write_peer(struct conn_row *row, const struct sockaddr_storage *peer)
+{
+	memset(row->peer, 0, sizeof row->peer);
+	row->port = 0;
+	if (peer->ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)peer;
+
+		row->family = 4;
+		row->peer[10] = row->peer[11] = 0xff;
+		memcpy(row->peer + 12, &in->sin_addr, 4);
+		row->port = ntohs(in->sin_port);
+	} else if (peer->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
+
+		row->family = 6;
+		memcpy(row->peer, &in6->sin6_addr, 16);
+		row->port = ntohs(in6->sin6_port);
+	} else {
+		row->family = 1;
+	}
+}
+
+static uint64_t jittered(uint64_t us)
+{
+	return us - us / 10 +
+	       (us >= 5 ? arc4random_uniform(us / 5 > UINT32_MAX ? UINT32_MAX : (uint32_t)(us / 5))
+			: 0);
+}
+
+static uint32_t take_record(struct conns *cs)
+{
+	uint32_t i = cs->free;
+
+	if (i != CONN_NONE)
+		cs->free = cs->conn[i].link;
+	else if (cs->row->conns_high < cs->max)
+		__atomic_store_n(&cs->row->conns_high, (i = cs->row->conns_high) + 1,
+				 __ATOMIC_RELEASE);
+	return i;
+}
+
+static struct listener_traffic_row *traffic_of(const struct conns *cs, uint32_t i)
+{
+	return board_listener_traffic(cs->board, cs->worker_row, conn_row(cs, i)->listener);
+}
+
+uint32_t conn_open(struct conns *cs, const struct conn_origin *origin, enum close_reason *reason)
+{
+	const struct listener *l = &cs->settings->listeners[origin->listener];
+	uint32_t i = take_record(cs);
+	struct conn *c;
+	struct conn_row *row;
+
+	*reason = CLOSE_NO_ROOM;
+	if (i == CONN_NONE)
+		return CONN_NONE;
+	c = conn_at(cs, i);
+	row = conn_row(cs, i);
+	*c = (struct conn){.fd = origin->fd,
+			   .server = l->default_server,
+			   .file = OPENFILE_NONE,
+			   .link = CONN_NONE};
+	timer_node_init(&c->timer);
+	board_write_begin(&row->seq);
+	row->id = cs->next_id++;
+	write_peer(row, origin->peer);
+	row->fd = (uint32_t)origin->fd;
+	row->listener = (uint16_t)l->row;
+	row->status = 0;
+	row->server = 0;
+	row->requests = 0;
+	row->accepted_us = cs->clock->now_us;
+	row->request_us = 0;
+	row->bytes_in = row->bytes_out = 0;
+	row->request[0] = '\0';
+	board_write_end(&row->seq);
+	if (cs->addrs != NULL && row->family != 1) {
+		c->addr_cell = addr_take(cs->addrs, row->peer, cs->settings->max_conns_per_address);
+		if (c->addr_cell == ADDR_NONE) {
+			c->link = cs->free;
+			cs->free = i;
+			*reason = CLOSE_ADDRESS_LIMIT;
+			return CONN_NONE;
+		}
+	}
+	if (conn_deadlines(cs, i)->at_us[DEADLINE_MAX_AGE] != 0)
+		c->max_age_us = cs->clock->now_us +
+				jittered(conn_deadlines(cs, i)->at_us[DEADLINE_MAX_AGE]);
+	board_add(&cs->row->accepts, 1);
+	board_add(&cs->row->conns, 1);
+	board_add(&cs->row->fds, 1);
+	board_add(&traffic_of(cs, i)->accepts, 1);
+	board_add(&traffic_of(cs, i)->conns, 1);
+	conn_set_state(cs, i, CONN_HEAD);
+	return i;
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static uint64_t deadline_of(const struct conns *cs, uint32_t i, enum conn_state state)
+{
+	const struct deadline_settings *d = conn_deadlines(cs, i);
+	uint64_t setting = state == CONN_FREE ? 0 : d->at_us[state_deadlines[state]];
+	uint64_t request_us = conn_row(cs, i)->request_us;
+	uint64_t at = setting != 0 ? cs->clock->now_us + setting : 0;
+
+	if (state == CONN_IDLE)
+		return sooner(at, cs->conn[i].max_age_us);
+	if (state == CONN_RESPOND)
+		at = 0;
+	if ((state == CONN_BODY || state == CONN_RESPOND || state == CONN_SEND) &&
+	    d->at_us[DEADLINE_REQUEST] != 0 && request_us != 0)
+		return sooner(at, request_us + d->at_us[DEADLINE_REQUEST]);
+	return at;
+}
+
+void conn_set_state(struct conns *cs, uint32_t i, enum conn_state state)
+{
+	struct conn_row *row = conn_row(cs, i);
+	enum conn_state old = (enum conn_state)row->state;
+
+	assert(conn_move_allowed(old, state));
+	if (old == CONN_IDLE)
+		board_set(&cs->row->conns_idle, cs->row->conns_idle - 1);
+	if (state == CONN_IDLE)
+		board_add(&cs->row->conns_idle, 1);
+	__atomic_store_n(&row->state, (uint8_t)state, __ATOMIC_RELAXED);
+	board_set(&row->since_us, cs->clock->now_us);
+	board_set(&row->deadline_us, deadline_of(cs, i, state));
+	cs->conn[i].rate_us = state == CONN_BODY || state == CONN_SEND ? cs->clock->now_us : 0;
+	cs->conn[i].rate_bytes = state == CONN_BODY ? row->bytes_in : 0;
+}
+
+void conn_extend(struct conns *cs, uint32_t i)
+{
+	board_set(&conn_row(cs, i)->deadline_us,
+		  deadline_of(cs, i, (enum conn_state)conn_row(cs, i)->state));
+}
+
+void conn_set_deadline(struct conns *cs, uint32_t i, uint64_t at_us)
+{
+	board_set(&conn_row(cs, i)->deadline_us, at_us);
+}
+
+/* In these states bytes must move at min_rate. */
+static bool rate_matters(const struct conns *cs, uint32_t i)
+{
+	const struct conn_row *row = conn_row(cs, i);
+	const struct deadline_settings *d = conn_deadlines(cs, i);
+
+	return (row->state == CONN_BODY || row->state == CONN_SEND) && d->min_rate != 0 &&
+	       d->at_us[DEADLINE_MIN_RATE] != 0;
+}
+
+void conn_settle(struct conns *cs, uint32_t i)
+{
+	const struct conn *c = conn_at(cs, i);
+	uint64_t due = conn_row(cs, i)->deadline_us;
+	uint64_t armed;
+
+	if (c->doomed)
+		return;
+	if (rate_matters(cs, i))
+		due = sooner(due, c->rate_us + conn_deadlines(cs, i)->at_us[DEADLINE_MIN_RATE]);
+	armed = timer_at(&cs->timer, i);
+	/* A timer that fires too early is armed again then: moving it at every request would cost
+	 * more. */
+	if (due != 0 && (armed == 0 || armed > due + ((uint64_t)1 << TIMER_TICK_SHIFT)))
+		timer_arm(&cs->timer, i, due);
+}
+
+enum deadline conn_due(const struct conns *cs, uint32_t i)
+{
+	const struct conn_row *row = conn_row(cs, i);
+	const struct deadline_settings *d = conn_deadlines(cs, i);
+	uint64_t now = cs->clock->now_us;
+
+	if (row->deadline_us == 0 || row->deadline_us > now)
+		return DEADLINES_COUNT;
+	if (row->state == CONN_IDLE && cs->conn[i].max_age_us != 0 && cs->conn[i].max_age_us <= now)
+		return DEADLINE_MAX_AGE;
+	if ((row->state == CONN_BODY || row->state == CONN_SEND) &&
+	    d->at_us[DEADLINE_REQUEST] != 0 && row->request_us + d->at_us[DEADLINE_REQUEST] <= now)
+		return DEADLINE_REQUEST;
+	return conn_state_deadline((enum conn_state)row->state);
+}
+
+bool conn_too_slow(struct conns *cs, uint32_t i, uint64_t bytes)
+{
+	const struct deadline_settings *d = conn_deadlines(cs, i);
+	struct conn *c = conn_at(cs, i);
+	uint64_t now = cs->clock->now_us;
+	uint64_t elapsed = now - c->rate_us;
+	bool slow = false;
+
+	if (!rate_matters(cs, i))
+		return false;
+	if (c->rate_us != 0) {
+		if (elapsed < d->at_us[DEADLINE_MIN_RATE])
+			return false;
+		slow = (double)(bytes - c->rate_bytes) * 1e6 <
+		       (double)d->min_rate * (double)elapsed;
+	}
+	c->rate_us = now;
+	c->rate_bytes = bytes;
+	return slow;
+}
+
+static void count_reason(struct worker_row *row, enum close_reason reason)
+{
+	/* The close_<name> counters stand in the row in the order of the enum. */
+	board_add(&(&row->close_client)[reason], 1);
+}
+
+static_assert(offsetof(struct worker_row, close_error) -
+		      offsetof(struct worker_row, close_client) ==
+		  (CLOSE_REASONS_COUNT - 1) * sizeof(uint64_t),
+	      "count_reason indexes the counters by the enum");
+
+void conn_close(struct conns *cs, uint32_t i, enum close_reason reason, bool with_reset)
+{
+	struct conn *c = conn_at(cs, i);
+
+	if (c->doomed)
+		return;
+	if (with_reset) {
+		const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	}
+	close(c->fd);
+	c->fd = -1;
+	c->close_reason = (uint8_t)reason;
+	c->doomed = 1;
+	count_reason(cs->row, reason);
+	board_set(&cs->row->fds, cs->row->fds - 1);
+	cs->freed = true;
+	/* A record on the ready list is buried when the list has been worked through. */
+	if ((c->flags & CONN_READY) == 0) {
+		c->link = cs->doomed;
+		cs->doomed = i;
+	}
+}
+
+void conn_ready(struct conns *cs, uint32_t i)
+{
+	struct conn *c = conn_at(cs, i);
+
+	if (c->doomed || (c->flags & CONN_READY) != 0)
+		return;
+	c->flags |= CONN_READY;
+	c->link = cs->ready;
+	cs->ready = i;
+}
+
+static void bury(struct conns *cs, uint32_t i)
+{
+	struct conn *c = conn_at(cs, i);
+
+	timer_cancel(&cs->timer, i);
+	buf_drop(&cs->bufs, &c->in_buf);
+	buf_drop(&cs->bufs, &c->out_buf);
+	buf_drop(&cs->bufs, &c->parts_buf);
+	if (c->file != OPENFILE_NONE)
+		openfile_unref(&cs->files, c->file);
+	if (c->addr_cell != ADDR_NONE)
+		addr_drop(cs->addrs, c->addr_cell);
+	board_set(&traffic_of(cs, i)->conns, traffic_of(cs, i)->conns - 1);
+	board_set(&cs->row->conns, cs->row->conns - 1);
+	conn_set_state(cs, i, CONN_FREE);
+	c->link = cs->free;
+	cs->free = i;
+}
+
+void conns_bury(struct conns *cs)
+{
+	while (cs->doomed != CONN_NONE) {
+		uint32_t i = cs->doomed;
+
+		cs->doomed = conn_at(cs, i)->link;
+		bury(cs, i);
+	}
+}
+
+unsigned conns_evict_idle(struct conns *cs, unsigned most)
+{
+	enum {
+		SAMPLE = 4096
+	};
+	const uint64_t young_us = 1000000;
+	unsigned evicted = 0;
+	uint32_t high = cs->row->conns_high;
+	uint32_t from = high > SAMPLE ? arc4random_uniform(high) : 0;
+
+	while (evicted < most) {
+		uint32_t oldest = CONN_NONE;
+
+		for (uint32_t k = 0; k < high && k < SAMPLE; k++) {
+			uint32_t i = (from + k) % high;
+			const struct conn_row *row = conn_row(cs, i);
+
+			if (row->state == CONN_IDLE && !conn_at(cs, i)->doomed &&
+			    row->since_us + young_us <= cs->clock->now_us &&
+			    (oldest == CONN_NONE || row->since_us < conn_row(cs, oldest)->since_us))
+				oldest = i;
+		}
+		if (oldest == CONN_NONE)
+			break;
+		conn_close(cs, oldest, CLOSE_NO_ROOM, false);
+		evicted++;
+	}
+	return evicted;
+}

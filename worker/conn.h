@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Connection records: flat, of fixed size, without pointers. The public half is the connection's
+ * row on the board (struct conn_row), the private half lies under the same index in the worker's
+ * arena. One field holds the state and one function changes it: it checks the move against a table,
+ * sets the state's deadline and counts.
+ *
+ * A record may be read and continued by whoever maps the arena and holds the descriptors; nothing
+ * that matters to a connection is kept elsewhere.
+ */
+#ifndef DROVER_WORKER_CONN_H
+#define DROVER_WORKER_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "shm/arena.h"
+#include "shm/board.h"
+#include "worker/addr.h"
+#include "worker/buf.h"
+#include "worker/clock.h"
+#include "worker/http/chunk.h"
+#include "worker/openfile.h"
+#include "worker/settings.h"
+#include "worker/timer.h"
+
+#define CONN_NONE UINT32_MAX
+
+enum conn_flag {
+	CONN_POLLED = 1 << 0,    /* registered with epoll */
+	CONN_READABLE = 1 << 1,  /* an edge said so and recv has not said EAGAIN since */
+	CONN_PEER_DONE = 1 << 2, /* the peer has closed its side (EPOLLRDHUP): recv until 0 */
+	CONN_READY = 1 << 3,     /* on the ready list: goes on in the next turn without an event */
+	CONN_CLOSE_AFTER =
+	    1 << 4, /* the response under way is the last one; close_reason says why */
+	CONN_PEER_QUIET =
+	    1
+	    << 5, /* the client said that it sends nothing after this request: no need to linger */
+	CONN_HEAD_REQUEST = 1 << 6,
+	CONN_BODY_CHUNKED = 1 << 7,
+	CONN_CONTINUE = 1 << 8 /* 100 Continue is to be sent before the body is read */
+};
+
+/* The private half. At most 192 bytes; sizes are bytes, times CLOCK_MONOTONIC microseconds. */
+struct conn {
+	struct timer_node timer;
+	int32_t fd;    /* owned; -1 once closed */
+	uint32_t link; /* next free, next to bury, or next ready: a record is on one list at most */
+	uint16_t flags;
+	uint8_t close_reason; /* enum close_reason: why it will end or has ended */
+	uint8_t doomed;       /* closed, waiting to be buried at the end of the turn */
+	uint32_t server;     /* index in settings: of the last request, or the listener's default */
+	uint32_t addr_cell;  /* in the table of addresses, or ADDR_NONE */
+	uint64_t max_age_us; /* when keepalive.max_age ends it; 0 = never */
+
+	/* Unread bytes: in_buf holds [0, head_len) the head of the request under way, kept for its
+	 * log line, then what came behind it. */
+	uint32_t in_buf;
+	uint32_t in_len;   /* <= size of in_buf */
+	uint32_t head_len; /* <= in_len */
+	uint32_t scanned;  /* of http_parse */
+
+	/* The request's body, as far as it is still to come. */
+	uint64_t body_left; /* Content-Length */
+	uint64_t body_seen; /* bytes of data so far: <= max_body */
+	struct chunk_state chunk;
+
+	/* The response: bytes of out_buf, then a piece of a file, then the next part of parts_buf.
+	 */
+	uint32_t out_buf;
+	uint32_t out_off; /* <= out_len */
+	uint32_t out_len;
+	uint32_t parts_buf;
+	uint32_t file; /* index of the open file, of which this record holds a reference, or
+			  OPENFILE_NONE */
+	uint32_t part; /* next one */
+	uint64_t file_off;
+	uint64_t file_left;
+	uint64_t sent;       /* bytes of this response written so far */
+	uint32_t reply_head; /* of which so many are its head */
+	uint32_t listener;   /* index in settings that it came in by */
+	uint64_t progress;   /* bytes that had left our send queue when the send deadline was last
+				looked at */
+
+	/* min_rate: bytes that had moved at rate_us. */
+	uint64_t rate_us;
+	uint64_t rate_bytes;
+	uint64_t bytes_in_mark; /* row->bytes_in when the request began */
+};
+
+struct conns {
+	const struct settings *settings;
+	const struct clock *clock;
+	struct worker_row *row; /* counters and gauges */
+	const struct board *board;
+	uint32_t worker_row;
+	struct conn *conn; /* in the arena, by index */
+	char *public;      /* rows on the board, by index */
+	uint32_t stride;   /* of those */
+	uint32_t max;      /* records */
+	uint32_t free;     /* list of free records */
+	uint32_t doomed;   /* list of records to bury at the end of the turn */
+	uint32_t ready;    /* list of records that go on in the next turn */
+	uint64_t next_id;
+	struct timer timer;
+	struct bufs bufs;
+	struct openfiles files;
+	struct addrs *addrs; /* NULL: no limit by address */
+	bool draining;
+	bool freed; /* a descriptor or record came free this turn: accepting may go on */
+};
+
+struct conns_env {
+	const struct settings *settings;
+	const struct clock *clock;
+	const struct board *board;
+	uint32_t worker_row;
+	uint64_t first_id;
+};
+
+/* Bytes of arena that conns_init takes. */
+size_t conns_room(const struct settings *s);
+/* Returns 0, or -1 with errno. Rows left by an earlier process of this worker row are emptied. */
+int conns_init(struct conns *cs, const struct conns_env *env, struct arena *arena);
+void conns_free(struct conns *cs);
+
+static inline struct conn *conn_at(const struct conns *cs, uint32_t i)
+{
+	return &cs->conn[i];
+}
+
+static inline struct conn_row *conn_row(const struct conns *cs, uint32_t i)
+{
+	return (struct conn_row *)(void *)(cs->public + (size_t)i * cs->stride);
+}
+
+/* Listener rows are kept in 16 bits on the board and in the record. */
+struct conn_origin {
+	uint32_t listener; /* index in settings */
+	int fd;
+	const struct sockaddr_storage *peer;
+};
+
+/*
+ * Opens a record for an accepted descriptor, which it owns from then on. The state is HEAD: the
+ * header deadline of a new connection runs from here. Returns its index, or CONN_NONE (the
+ * descriptor is still the caller's): *reason says CLOSE_NO_ROOM or CLOSE_ADDRESS_LIMIT.
+ */
+uint32_t conn_open(struct conns *cs, const struct conn_origin *origin, enum close_reason *reason);
+
+/* Is a record free? */
+bool conns_have_room(const struct conns *cs);
+
+/* Moves to a state: checked, counted, deadline set. Does not arm the timer: conn_settle does, once
+ * an event. */
+void conn_set_state(struct conns *cs, uint32_t i, enum conn_state state);
+
+/* Sets a deadline other than that of the state's setting. */
+void conn_set_deadline(struct conns *cs, uint32_t i, uint64_t at_us);
+
+/* The state goes on: its deadline begins anew. */
+void conn_extend(struct conns *cs, uint32_t i);
+
+/* After an event was served: arms the timer for what comes first. */
+void conn_settle(struct conns *cs, uint32_t i);
+
+/* Which deadline of the connection has passed at now: DEADLINES_COUNT if none. Pure but for the
+ * clock in cs. */
+enum deadline conn_due(const struct conns *cs, uint32_t i);
+
+/* The state's own deadline, as in the table of the design. */
+enum deadline conn_state_deadline(enum conn_state state);
+
+const char *close_reason_name(enum close_reason reason);
+
+/* May a connection in state a go to state b? */
+bool conn_move_allowed(enum conn_state a, enum conn_state b);
+
+/*
+ * Closes the descriptor and dooms the record; it stays readable until conns_bury. with_reset: the
+ * peer is to see that something is missing. Safe to call twice.
+ */
+void conn_close(struct conns *cs, uint32_t i, enum close_reason reason, bool with_reset);
+
+/* Puts a record on the ready list. */
+void conn_ready(struct conns *cs, uint32_t i);
+
+/* At the end of a turn: frees the records that were closed in it. */
+void conns_bury(struct conns *cs);
+
+/* Starts or goes on measuring min_rate at so many moved bytes; true if the last window was too
+ * slow. */
+bool conn_too_slow(struct conns *cs, uint32_t i, uint64_t bytes);
+
+/* Closes up to `most` of the longest idle connections among a sample, to make room. Returns how
+ * many. */
+unsigned conns_evict_idle(struct conns *cs, unsigned most);
+
+const struct deadline_settings *conn_deadlines(const struct conns *cs, uint32_t i);
+
+#endif

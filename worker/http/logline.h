@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One line of the access log. combined is byte-exact the format of that name (Apache's and nginx's
+ * "combined"); json and logfmt carry more. Every byte from a client is escaped: " and \ and what is
+ * not printable ASCII as \xNN in combined and logfmt, as JSON strings in json (invalid UTF-8 as
+ * \ufffd).
+ */
+#ifndef DROVER_WORKER_HTTP_LOGLINE_H
+#define DROVER_WORKER_HTTP_LOGLINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "worker/clock.h"
+#include "worker/http/parse.h"
+#include "worker/settings.h"
+
+struct logline {
+	const struct clock *clock;
+	const struct conn_row *conn; /* peer, port, family, id, requests */
+	const struct server *server;
+	const char *listener; /* address as bound */
+	const char *base;     /* of req's spans */
+	const struct http_request
+	    *req; /* NULL: the request could not be read; then request is "-" */
+	int status;
+	uint64_t body_bytes;  /* of the response's body that were sent */
+	uint64_t total_bytes; /* with the head */
+	uint64_t request_bytes;
+	uint64_t duration_us;
+	const char *ended; /* close reason, or "" while the connection lives on */
+};
+
+enum {
+	LOGLINE_MAX = 16 * 1024
+};
+
+/* Writes a line with its newline. Returns its length, <= size (long fields are cut so that it fits
+ * LOGLINE_MAX). size >= LOGLINE_MAX. */
+size_t logline_write(enum log_format format, const struct logline *l, char *out, size_t size);
+
+/* Text of an address row: "192.0.2.1", "2001:db8::1", "unix:". Returns its length. */
+size_t logline_addr(const struct conn_row *conn, char out[48]);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * HTTP/1.1 on a connection: reads requests, has them answered, keeps the connection or ends it. All
+ * that a connection needs between two events is in its record; struct http holds what serves one
+ * event at a time.
+ */
+#ifndef DROVER_WORKER_HTTP_SERVE_H
+#define DROVER_WORKER_HTTP_SERVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "worker/accesslog.h"
+#include "worker/conn.h"
+#include "worker/http/files.h"
+#include "worker/http/reply.h"
+
+/* Bytes read from a socket at once; a whole head fits. */
+enum {
+	HTTP_SCRATCH = 64 * 1024,
+	HTTP_PATH_SIZE = 8192
+};
+
+struct http {
+	struct conns *cs;
+	const struct settings *settings;
+	struct files *files;
+	struct accesslog *log;
+	bool lame_duck;          /* the health location says 503, every response is the last on its
+				    connection */
+	struct http_request req; /* of the event being served */
+	struct reply reply;
+	char path[HTTP_PATH_SIZE];
+	char scratch[HTTP_SCRATCH];
+};
+
+/* A new connection (state HEAD): reads at once, since a request often came with it. */
+void http_open(struct http *h, uint32_t i);
+
+/* epoll events of a connection. */
+void http_event(struct http *h, uint32_t i, uint32_t events);
+
+/* A connection from the ready list. */
+void http_go_on(struct http *h, uint32_t i);
+
+/* The timer of a connection has fired. */
+void http_timer(struct http *h, uint32_t i);
+
+/* Draining begins: idle connections get until grace_us from now (spread) for one more request. */
+void http_drain(struct http *h, uint64_t grace_us);
+
+/* Draining ends: what is left is closed, counted and logged with what it was doing. Returns how
+ * many. */
+unsigned http_force(struct http *h);
+
+#endif

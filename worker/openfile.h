@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Files that responses are sent from: flat records in the worker's arena, one descriptor each,
+ * counted references (one of the cache, one of each connection that is sending it). A connection's
+ * record names them by index, so a standby or a successor finds the descriptor.
+ */
+#ifndef DROVER_WORKER_OPENFILE_H
+#define DROVER_WORKER_OPENFILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define OPENFILE_NONE UINT32_MAX
+
+struct openfile {
+	int32_t fd; /* owned; -1 = free */
+	uint32_t refs;
+	uint32_t next_free;
+	uint32_t spare;
+};
+
+struct openfiles {
+	struct openfile *file; /* in the arena */
+	uint32_t max;
+	uint32_t high;  /* records ever used */
+	uint32_t free;  /* head of the free list */
+	uint64_t *open; /* gauge: descriptors held */
+};
+
+/* memory: max records, zeroed. */
+void openfiles_init(struct openfiles *t, struct openfile *memory, uint32_t max,
+		    uint64_t *open_gauge);
+
+/* Takes fd over with one reference. OPENFILE_NONE if the table is full: fd is still the caller's.
+ */
+uint32_t openfile_add(struct openfiles *t, int fd);
+void openfile_ref(struct openfiles *t, uint32_t i);
+/* Closes the descriptor with the last reference. */
+void openfile_unref(struct openfiles *t, uint32_t i);
+
+static inline int openfile_fd(const struct openfiles *t, uint32_t i)
+{
+	return t->file[i].fd;
+}
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a worker needs to know of the configuration: plain structs, filled by master/conf.c,
+ * read-only afterwards and inherited over the fork. All memory belongs to the settings' own arena
+ * and is freed with settings_free(). Times are in microseconds, sizes in bytes. Inheritance (global
+ * -> server -> location) is resolved when they are filled: each level holds its effective values.
+ */
+#ifndef DROVER_WORKER_SETTINGS_H
+#define DROVER_WORKER_SETTINGS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include "shm/board.h"
+#include "worker/http/parse.h"
+
+struct route; /* worker/http/route.h: look-up of servers and locations */
+struct mime;  /* worker/http/mime.h */
+
+/* Where an entry stands in the configuration, for messages. */
+struct conf_pos {
+	const char *file;
+	int line;
+};
+
+/* An added response header. Sections inside add to and override, by name, those outside. */
+struct header_setting {
+	const char *name;
+	const char *value;
+	bool always; /* on errors as well, not only on 2xx and 3xx */
+};
+
+/* A network in allow or deny; IPv4 as IPv4-mapped IPv6 (bits + 96). "all" is bits 0. */
+struct cidr {
+	struct in6_addr addr;
+	uint8_t bits;
+	bool allow;
+};
+
+/* A ready page for an error status. */
+struct error_page {
+	int status;
+	const char *type; /* media type */
+	const char *file; /* where the body was read from */
+	const char *body;
+	uint32_t len;
+};
+
+enum location_kind {
+	LOCATION_NONE, /* nothing configured: 404 */
+	LOCATION_FILES,
+	LOCATION_REDIRECT,
+	LOCATION_STATUS,
+	LOCATION_HEALTH
+};
+
+struct location {
+	const char *match; /* "/x/" (longest prefix) or "= /x" as written */
+	const char *path;  /* the part that is compared */
+	uint32_t path_len;
+	bool exact;
+	enum location_kind kind;
+	const char
+	    *root; /* FILES: directory; the request path below it is appended (as nginx's root) */
+	const char *alias;  /* FILES: directory that takes the place of the matched prefix; root or
+			       alias, not both */
+	const char **index; /* NULL-terminated */
+	bool listing;       /* directory listing where there is no index file */
+	bool dotfiles;      /* serve names that begin with a dot */
+	bool precompressed; /* look for .br, .zst and .gz siblings */
+	const char *cache_control; /* NULL: none */
+	const char *redirect; /* REDIRECT: target; "$path" and "$query" are not expanded: the rest
+				 of the path after the prefix is appended if redirect ends in '/',
+				 as is the query */
+	int status;           /* REDIRECT: 301 302 303 307 308; STATUS: 200..599 */
+	const char *text;     /* STATUS: body, or NULL */
+	struct cidr *rules;   /* allow and deny; longest prefix decides, deny on a tie; sorted by
+				 bits, longest first */
+	uint32_t rules_count;
+	bool refuse_others; /* addresses that no rule names are refused (there is an allow) */
+	struct header_setting *headers; /* effective: merged from outside in */
+	uint32_t headers_count;
+	struct error_page *error_pages; /* effective */
+	uint32_t error_pages_count;
+	uint64_t max_body;
+	uint32_t id; /* index in its server */
+	struct conf_pos pos;
+};
+
+enum log_format {
+	LOG_COMBINED,
+	LOG_JSON,
+	LOG_LOGFMT
+};
+
+/* A log file: each path once in settings.logs. The master opens it (and again on USR1) and gives
+ * the descriptor to the workers. */
+struct log_setting {
+	const char *path; /* absolute; "stderr" and "stdout" name descriptors */
+	enum log_format format;
+};
+
+struct deadline_settings {
+	uint64_t at_us[DEADLINES_COUNT]; /* by enum deadline; 0 = none; [DEADLINE_MIN_RATE] is
+					    min_rate_after */
+	uint64_t min_rate;               /* bytes a second; 0 = off */
+};
+
+struct server {
+	const char *name;
+	uint32_t row;       /* of the board: stays with the name over reloads */
+	const char **names; /* host names, lower case, "*.example.org" wildcards; NULL-terminated */
+	uint32_t *listeners; /* indices into settings.listeners */
+	uint32_t listeners_count;
+	bool is_default; /* explicitly, for its listeners; else the first server of a listener is */
+	struct deadline_settings deadlines;
+	uint32_t keepalive_requests; /* 0 = no limit; 1 = no keep-alive */
+	struct http_limits limits;
+	int log;                    /* index into settings.logs, or -1 */
+	struct location *locations; /* [0] is the fallback where nothing matches (LOCATION_NONE) */
+	uint32_t locations_count;
+	struct conf_pos pos;
+};
+
+struct listener {
+	const char *address; /* as written */
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
+	} addr;
+	socklen_t addr_len;
+	int backlog;
+	bool reuseport;
+	mode_t mode;             /* unix sockets: 0666 */
+	uint32_t row;            /* of the board: stays with the address over reloads */
+	uint32_t default_server; /* index into settings.servers */
+	struct conf_pos pos;
+};
+
+struct settings {
+	void *memory;             /* owns all that follows */
+	const char *file;         /* configuration file, or NULL for the embedded default */
+	uint32_t workers;         /* as configured; auto is resolved */
+	const char *user, *group; /* NULL: stay */
+	uid_t uid;
+	gid_t gid;
+	uint32_t worker_connections;
+	uint32_t max_conns_per_address; /* per worker; 0 = no limit */
+	uint64_t drain_us, hang_us, orphan_us, lame_duck_us;
+	const char *error_log; /* path or "stderr" */
+	int log_level;         /* enum errlog_level */
+	const char *pid_file;  /* NULL: RUN_DIR/drover.pid */
+	const char *mime_types;
+	const char *default_type;
+	uint32_t file_cache;                /* entries of the open-file cache of a worker */
+	struct deadline_settings deadlines; /* before a server is known: those of the listener's
+					       default server are used instead if it has its own */
+	struct listener *listeners;
+	uint32_t listeners_count;
+	struct server *servers;
+	uint32_t servers_count;
+	struct log_setting *logs;
+	uint32_t logs_count;
+	struct route *route; /* built from the above by settings' maker: route_build() */
+	struct mime *mime;
+};
+
+#endif

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The worker: one thread, one event loop. It owns the epoll descriptor and the clock, and calls the
+ * files that know what to do: accept.c, http/serve.c, the timers. A callback never frees a record;
+ * the loop buries what was closed at the end of its turn.
+ */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "worker/accept.h"
+#include "worker/accesslog.h"
+#include "worker/clock.h"
+#include "worker/conn.h"
+#include "worker/errlog.h"
+#include "worker/http/files.h"
+#include "worker/http/serve.h"
+
+/* Event data: what kind of thing in the upper half, which one in the lower. */
+#define TAG_CONN    ((uint64_t)0 << 32)
+#define TAG_LISTEN  ((uint64_t)1 << 32)
+#define TAG_CONTROL ((uint64_t)2 << 32)
+
+enum {
+	EVENTS_A_TURN = 512,
+	SECOND_US = 1000000,
+	LOG_FDS_MOST = 64
+};
+
+struct worker {
+	const struct worker_env *env;
+	struct worker_row *row;
+	struct clock clock;
+	struct arena arena;
+	struct conns conns;
+	struct acceptor acceptor;
+	struct accesslog log;
+	struct http *http;
+	int epoll_fd;
+	bool orphan;
+	bool leave;
+	uint64_t tick_us;  /* when the next second's work is due */
+	uint64_t drain_us; /* CLOCK_MONOTONIC; 0: not draining */
+	uint64_t lag_us;   /* longest turn since the last tick */
+	struct epoll_event events[EVENTS_A_TURN];
+};
+
+static int fail(const char *what)
+{
+	errlog(ERRLOG_ERROR, "worker cannot start: %s: %s", what, strerror(errno));
+	return -1;
+}
+
+static int poll_control(struct worker *w)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.u64 = TAG_CONTROL};
+
+	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->env->control_fd, &e);
+}
+
+static void publish_identity(struct worker *w)
+{
+	struct rlimit limit;
+
+	board_write_begin(&w->row->seq);
+	w->row->slot = w->env->slot;
+	w->row->generation = w->env->generation;
+	w->row->pid = (uint64_t)getpid();
+	w->row->started_us = w->clock.now_us;
+	w->row->drain_us = 0;
+	board_write_end(&w->row->seq);
+	board_set(&w->row->beat_us, w->clock.now_us);
+	board_set(&w->row->fds, 0);
+	board_set(&w->row->lag_us, 0);
+	board_set(&w->row->file_cache_entries, 0);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		board_set(&w->row->fds_max, limit.rlim_cur);
+}
+
+static void set_state(struct worker *w, enum worker_state state)
+{
+	__atomic_store_n(&w->row->state, (uint32_t)state, __ATOMIC_RELEASE);
+}
+
+static int start(struct worker *w)
+{
+	const struct settings *s = w->env->settings;
+	const struct conns_env conns_env = {.settings = s,
+					    .clock = &w->clock,
+					    .board = w->env->board,
+					    .worker_row = w->env->row,
+					    .first_id = w->env->next_conn_id};
+
+	clock_read(&w->clock);
+	publish_identity(w);
+	if (arena_create(&w->arena, "drover-arena", conns_room(s) + accesslog_room(s)) != 0)
+		return fail("arena");
+	if (conns_init(&w->conns, &conns_env, &w->arena) != 0)
+		return fail("connection records");
+	if (accesslog_init(&w->log, s, &w->arena, w->env->log_fds, w->row) != 0)
+		return fail("access log");
+	w->http = calloc(1, sizeof *w->http);
+	if (w->http == NULL)
+		return fail("memory");
+	w->http->cs = &w->conns;
+	w->http->settings = s;
+	w->http->log = &w->log;
+	w->http->files = files_new(s, &w->conns.files, w->row);
+	if (w->http->files == NULL)
+		return fail("file cache");
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (w->epoll_fd < 0 || poll_control(w) != 0)
+		return fail("epoll");
+	if (acceptor_init(&w->acceptor, &w->conns, w->env, w->epoll_fd, TAG_LISTEN) != 0)
+		return fail("listening sockets");
+	return 0;
+}
+
+static void say(struct worker *w, enum control_kind kind)
+{
+	const struct control_msg m = {
+	    .kind = kind, .generation = w->env->generation, .slot = w->env->slot};
+
+	if (!w->orphan)
+		(void)send(w->env->control_fd, &m, sizeof m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Edge-triggered and once for the life of the connection: no further epoll_ctl is needed. */
+static void poll_conn(struct worker *w, uint32_t i)
+{
+	struct conn *c = conn_at(&w->conns, i);
+	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+				.data.u64 = TAG_CONN | i};
+
+	if (c->doomed)
+		return;
+	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, c->fd, &e) != 0) {
+		conn_close(&w->conns, i, CLOSE_NO_ROOM, true);
+		return;
+	}
+	c->flags |= CONN_POLLED;
+}
+
+static void open_conn(struct worker *w, uint32_t i)
+{
+	http_open(w->http, i);
+	poll_conn(w, i);
+}
+
+static void accept_batch(struct worker *w, uint32_t k)
+{
+	uint32_t want = acceptor_batch(&w->acceptor), taken;
+
+	for (taken = 0; taken < want; taken++) {
+		uint32_t i = acceptor_take(&w->acceptor, k);
+
+		if (i == CONN_NONE)
+			break;
+		open_conn(w, i);
+	}
+	acceptor_learn(&w->acceptor, taken);
+}
+
+/* Nobody accepts after this worker: what waits in the queues is served before they are closed. */
+static void accept_the_rest(struct worker *w)
+{
+	for (uint32_t k = 0; k < w->env->listen_count; k++) {
+		uint32_t i;
+
+		while ((i = acceptor_take(&w->acceptor, k)) != CONN_NONE)
+			open_conn(w, i);
+	}
+}
+
+static void drain(struct worker *w, uint64_t deadline_us, bool final)
+{
+	uint64_t left = deadline_us > w->clock.now_us ? deadline_us - w->clock.now_us : 0;
+
+	w->drain_us = deadline_us;
+	if (w->conns.draining)
+		return;
+	acceptor_stop(&w->acceptor);
+	if (final)
+		accept_the_rest(w);
+	set_state(w, WORKER_DRAINING);
+	board_set(&w->row->drain_us, w->clock.now_us);
+	/* Idle clients get a moment for one more request, which is answered with Connection: close;
+	 * spread, so that they do not all come back at once. */
+	http_drain(w->http, left / 3 < SECOND_US ? left / 3 : SECOND_US);
+	errlog(ERRLOG_INFO, "draining %llu connections", (unsigned long long)w->row->conns);
+}
+
+static void reopened(struct worker *w, const struct control_msg *m, const int *fds, int count)
+{
+	const struct settings *s = w->env->settings;
+
+	for (int k = 0; k < count; k++) {
+		uint32_t log = (uint32_t)m->arg_us + (uint32_t)k;
+
+		if (log < s->logs_count) {
+			accesslog_replace(&w->log, log, fds[k]);
+		} else {
+			errlog_open(fds[k], s->log_level, (int)w->env->slot);
+			say(w, CONTROL_REOPENED);
+		}
+	}
+}
+
+static void close_all(const int *fds, int count)
+{
+	for (int k = 0; k < count; k++)
+		close(fds[k]);
+}
+
+static void obey(struct worker *w, const struct control_msg *m, const int *fds, int count)
+{
+	switch (m->kind) {
+	case CONTROL_DRAIN:
+		drain(w, m->arg_us, (m->flags & CONTROL_FINAL) != 0);
+		break;
+	case CONTROL_LAME_DUCK:
+		w->http->lame_duck = true;
+		break;
+	case CONTROL_QUIT:
+		w->leave = true;
+		break;
+	case CONTROL_REOPEN:
+		reopened(w, m, fds, count);
+		return;
+	default:
+		errlog(ERRLOG_WARN, "unknown message %u from the master", m->kind);
+	}
+	close_all(fds, count);
+}
+
+/* The master is gone: serve on, so that a new one can take over; if none comes, drain and leave. */
+static void be_orphan(struct worker *w)
+{
+	const struct settings *s = w->env->settings;
+
+	w->orphan = true;
+	(void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, w->env->control_fd, NULL);
+	w->drain_us = w->clock.now_us + s->orphan_us;
+	errlog(ERRLOG_WARN, "the master is gone: serving on for %llu s, then draining",
+	       (unsigned long long)(s->orphan_us / SECOND_US));
+}
+
+static int descriptors_of(struct msghdr *h, int *fds)
+{
+	int count = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c != NULL; c = CMSG_NXTHDR(h, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+			count = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+			memcpy(fds, CMSG_DATA(c), (size_t)count * sizeof(int));
+		}
+	}
+	return count;
+}
+
+static void read_control(struct worker *w)
+{
+	for (;;) {
+		alignas(struct cmsghdr) char space[CMSG_SPACE(LOG_FDS_MOST * sizeof(int))];
+		struct control_msg m;
+		struct iovec iov = {&m, sizeof m};
+		struct msghdr h = {.msg_iov = &iov,
+				   .msg_iovlen = 1,
+				   .msg_control = space,
+				   .msg_controllen = sizeof space};
+		int fds[LOG_FDS_MOST];
+		ssize_t n = recvmsg(w->env->control_fd, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+		int count;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			be_orphan(w);
+			return;
+		}
+		count = descriptors_of(&h, fds);
+		if (n == (ssize_t)sizeof m && (h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
+			obey(w, &m, fds, count);
+		else
+			close_all(fds, count);
+	}
+}
+
+static void serve_events(struct worker *w, int count)
+{
+	for (int k = 0; k < count; k++) {
+		uint64_t data = w->events[k].data.u64;
+		uint32_t which = (uint32_t)data;
+
+		if (data >> 32 == TAG_CONN >> 32)
+			http_event(w->http, which, w->events[k].events);
+		else if (data >> 32 == TAG_LISTEN >> 32)
+			accept_batch(w, which);
+		else
+			read_control(w);
+	}
+}
+
+/* Those that used up their share of the last turn. */
+static void serve_ready(struct worker *w)
+{
+	uint32_t i = w->conns.ready, next;
+
+	w->conns.ready = CONN_NONE;
+	for (; i != CONN_NONE; i = next) {
+		struct conn *c = conn_at(&w->conns, i);
+
+		next = c->link;
+		c->flags &= (uint16_t)~CONN_READY;
+		if (c->doomed) {
+			c->link = w->conns.doomed;
+			w->conns.doomed = i;
+			continue;
+		}
+		http_go_on(w->http, i);
+	}
+}
+
+static void fire(void *arg, uint32_t i)
+{
+	struct worker *w = arg;
+
+	http_timer(w->http, i);
+}
+
+static void tick(struct worker *w)
+{
+	if (w->clock.now_us < w->tick_us)
+		return;
+	w->tick_us = w->clock.now_us + SECOND_US;
+	board_set(&w->row->lag_us, w->lag_us);
+	w->lag_us = 0;
+	accesslog_flush(&w->log);
+	bufs_trim(&w->conns.bufs);
+	files_tick(w->http->files, &w->clock);
+}
+
+static void check_drain(struct worker *w)
+{
+	if (w->orphan && !w->conns.draining) {
+		if (w->drain_us <= w->clock.now_us)
+			drain(w, w->clock.now_us + w->env->settings->drain_us, false);
+		return;
+	}
+	if (!w->conns.draining)
+		return;
+	if (w->drain_us <= w->clock.now_us && w->row->conns > 0)
+		(void)http_force(w->http);
+	conns_bury(&w->conns);
+	if (w->row->conns == 0)
+		w->leave = true;
+}
+
+static int wait_ms(const struct worker *w)
+{
+	uint64_t us = SECOND_US;
+
+	if (w->conns.ready != CONN_NONE)
+		return 0;
+	us = timer_wait_us(&w->conns.timer, w->clock.now_us, us);
+	us = acceptor_wait_us(&w->acceptor, us);
+	if (w->drain_us > w->clock.now_us && w->drain_us - w->clock.now_us < us)
+		us = w->drain_us - w->clock.now_us;
+	return (int)((us + 999) / 1000);
+}
+
+static void turn(struct worker *w)
+{
+	int count = epoll_wait(w->epoll_fd, w->events, EVENTS_A_TURN, wait_ms(w));
+	uint64_t length;
+
+	clock_read(&w->clock);
+	board_set(&w->row->beat_us, w->clock.now_us);
+	w->conns.freed = false;
+	if (count > 0) {
+		board_add(&w->row->events, (uint64_t)count);
+		serve_events(w, count);
+	}
+	if (w->conns.ready != CONN_NONE)
+		serve_ready(w);
+	timer_run(&w->conns.timer, w->clock.now_us, fire, w);
+	conns_bury(&w->conns);
+	acceptor_turn(&w->acceptor);
+	tick(w);
+	check_drain(w);
+	length = clock_now_us() - w->clock.now_us;
+	if (length > w->lag_us)
+		w->lag_us = length;
+	board_add(&w->row->turns, 1);
+	board_add(&w->row->turn[hist_bucket(length)], 1);
+}
+
+static void end(struct worker *w)
+{
+	if (w->row->conns > 0)
+		(void)http_force(w->http);
+	conns_bury(&w->conns);
+	accesslog_flush(&w->log);
+	files_free(w->http->files);
+	accesslog_free(&w->log);
+	acceptor_free(&w->acceptor);
+	conns_free(&w->conns);
+	arena_destroy(&w->arena);
+	close(w->epoll_fd);
+	free(w->http);
+	set_state(w, WORKER_GONE);
+}
+
+int worker_run(const struct worker_env *env)
+{
+	struct worker *w = calloc(1, sizeof *w);
+
+	if (w == NULL)
+		return 1;
+	/* Writing to a closed socket and to a file at its size limit are errors to be read, not
+	 * deaths. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	w->env = env;
+	w->row = board_worker(env->board, env->row);
+	w->epoll_fd = -1;
+	errlog_open(env->error_log_fd, env->settings->log_level, (int)env->slot);
+	if (start(w) != 0)
+		return 1;
+	set_state(w, WORKER_READY);
+	say(w, CONTROL_READY);
+	while (!w->leave)
+		turn(w);
+	end(w);
+	free(w);
+	return 0;
+}
