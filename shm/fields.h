@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Every fact that the board publishes, once. From these tables grow the row structs (shm/board.h), the description that
- * the board carries of itself, droverctl's output, the manual's list of counters, and the enums that the worker uses.
+ * Every fact that the board publishes, once. From these tables grow the row structs (shm/board.h),
+ * the description that the board carries of itself, droverctl's output, the manual's list of
+ * counters, and the enums that the worker uses.
  *
  * A field:  X(KIND, type, name, dim, unit, level, help)
- *   KIND   COUNTER (only grows, sums over rows), GAUGE (a level; ignored once its writer is dead), TIME (CLOCK_MONOTONIC,
- *          microseconds; 0 = never), ENUM (unit names the enum), TEXT (NUL-terminated, escaped by readers), ADDR (16 bytes,
- *          IPv4 mapped into IPv6; all zero = unix socket), HIST (counters, see hist_bucket), ID (a number that is a name)
+ *   KIND   COUNTER (only grows, sums over rows), GAUGE (a level; ignored once its writer is dead),
+ *          TIME (CLOCK_MONOTONIC, microseconds; 0 = never), ENUM (unit names the enum), TEXT
+ *          (NUL-terminated, escaped by readers), ADDR (16 bytes, IPv4 mapped into IPv6; all zero =
+ *          unix socket), HIST (counters, see hist_bucket), ID (a number that is a name)
  *   dim    empty, or [N] for TEXT, ADDR and HIST
  *   level  BRIEF (shown by status), FULL (shown by stat), DEBUG (shown by stat -a)
- * One writer per word: the master writes master, listener and server rows, a worker its own worker, conn and *_traffic rows.
+ * One writer per word: the master writes master, listener and server rows, a worker its own worker,
+ * conn and *_traffic rows.
  * A field may be added anywhere: readers go by the description, never by the struct.
  */
 #ifndef DROVER_SHM_FIELDS_H
 #define DROVER_SHM_FIELDS_H
+
+/* One fact, one line. */
+/* clang-format off */
 
 /* Enums: X(symbol suffix, text). */
 
@@ -51,7 +57,9 @@
 	X(FAILED, "failed")
 
 /*
- * The next three tables take a second macro, which they hand to each row, so that a row can become a field or an enum.
+ * The next three tables take a second macro, which they hand to each row, so that a row can become
+ * a field or an enum.
+ *
  * Why a connection ended: each is a counter close_<name>. Y(X, SUFFIX, name, help)
  */
 #define CLOSE_REASONS(Y, X)                                                                           \
@@ -83,8 +91,8 @@
 	Y(X, MIN_RATE, min_rate)
 
 /*
- * Messages refused by the parser: each is a counter refused_<name>. Y(X, SUFFIX, name, status, help)
- * RFC 9112 and 9110 sections stand in the help.
+ * Messages refused by the parser: each is a counter refused_<name>, RFC 9112 and 9110 sections
+ * stand in the help. Y(X, SUFFIX, name, status, help)
  */
 #define REFUSALS(Y, X)                                                                                \
 	Y(X, METHOD, method, 400, "request line: method is not a token (RFC 9112 3.1)")               \
@@ -255,5 +263,7 @@
 /* As in enum x { CLOSE_REASONS(NAMED_SYMBOL, CLOSE_) }; and in a table of names. */
 #define NAMED_SYMBOL(prefix, sym, ...) prefix##sym,
 #define NAMED_TEXT(prefix, sym, name, ...) [prefix##sym] = #name,
+
+/* clang-format on */
 
 #endif

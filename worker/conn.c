@@ -18,6 +18,10 @@ static_assert(sizeof(struct conn) <= 192,
 static_assert(sizeof(struct conn_row) <= 192,
 	      "a record's public half grew: an idle connection pays for it");
 
+enum {
+	MAX_AGE_QUIET_US = 1000000
+};
+
 #define TO(state) (1u << CONN_##state)
 
 static const uint16_t moves[CONN_STATES_COUNT] = {
@@ -195,6 +199,7 @@ uint32_t conn_open(struct conns *cs, const struct conn_origin *origin, enum clos
 	row = conn_row(cs, i);
 	*c = (struct conn){.fd = origin->fd,
 			   .server = l->default_server,
+			   .listener = origin->listener,
 			   .file = OPENFILE_NONE,
 			   .link = CONN_NONE};
 	timer_node_init(&c->timer);
@@ -244,8 +249,13 @@ static uint64_t deadline_of(const struct conns *cs, uint32_t i, enum conn_state 
 	uint64_t request_us = conn_row(cs, i)->request_us;
 	uint64_t at = setting != 0 ? cs->clock->now_us + setting : 0;
 
-	if (state == CONN_IDLE)
-		return sooner(at, cs->conn[i].max_age_us);
+	if (state == CONN_IDLE && cs->conn[i].max_age_us != 0) {
+		/* A close would race the next request of a client that asks often: its next
+		 * response will say close. */
+		uint64_t quiet = cs->clock->now_us + MAX_AGE_QUIET_US;
+
+		return sooner(at, cs->conn[i].max_age_us > quiet ? cs->conn[i].max_age_us : quiet);
+	}
 	if (state == CONN_RESPOND)
 		at = 0;
 	if ((state == CONN_BODY || state == CONN_RESPOND || state == CONN_SEND) &&

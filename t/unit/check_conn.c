@@ -20,15 +20,17 @@ enum {
 };
 
 static struct location location;
-static struct server server = {
-    .name = "s", .locations = &location, .locations_count = 1, .log = -1};
-static struct listener listener = {.address = "127.0.0.1:1"};
+static struct server servers[2] = {
+    {.name = "other", .locations = &location, .locations_count = 1, .log = -1},
+    {.name = "s", .locations = &location, .locations_count = 1, .log = -1}};
+static struct listener listeners[2] = {{.address = "127.0.0.1:1"},
+				       {.address = "127.0.0.1:2", .row = 1, .default_server = 1}};
 static struct settings settings = {.worker_connections = CONNS,
 				   .file_cache = 4,
-				   .listeners = &listener,
-				   .listeners_count = 1,
-				   .servers = &server,
-				   .servers_count = 1};
+				   .listeners = listeners,
+				   .listeners_count = 2,
+				   .servers = servers,
+				   .servers_count = 2};
 static struct clock now = {.now_us = START_US};
 static struct board board;
 static struct arena arena;
@@ -37,7 +39,7 @@ static char path[64];
 
 static void begin(void)
 {
-	const struct board_sizes sizes = {1, CONNS, 1, 1};
+	const struct board_sizes sizes = {1, CONNS, 2, 2};
 	const struct conns_env env = {&settings, &now, &board, 0, 1000};
 
 	now.now_us = START_US;
@@ -50,11 +52,11 @@ static void begin(void)
 static void set_up(void)
 {
 	settings.max_conns_per_address = 0;
-	server.deadlines = (struct deadline_settings){.min_rate = 240};
+	servers[1].deadlines = (struct deadline_settings){.min_rate = 240};
 	for (int d = 0; d < DEADLINES_COUNT; d++)
-		server.deadlines.at_us[d] = (uint64_t)(d + 1) * 1000000;
-	server.deadlines.at_us[DEADLINE_REQUEST] = 0;
-	server.deadlines.at_us[DEADLINE_MAX_AGE] = 0;
+		servers[1].deadlines.at_us[d] = (uint64_t)(d + 1) * 1000000;
+	servers[1].deadlines.at_us[DEADLINE_REQUEST] = 0;
+	servers[1].deadlines.at_us[DEADLINE_MAX_AGE] = 0;
 	begin();
 }
 
@@ -70,7 +72,7 @@ static uint32_t open_from(const char *address, enum close_reason *reason)
 {
 	struct sockaddr_storage peer = {0};
 	struct sockaddr_in *in = (struct sockaddr_in *)&peer;
-	const struct conn_origin origin = {.listener = 0, .fd = dup(1), .peer = &peer};
+	const struct conn_origin origin = {.listener = 1, .fd = dup(1), .peer = &peer};
 	uint32_t i;
 
 	in->sin_family = AF_INET;
@@ -105,6 +107,9 @@ START_TEST(test_row)
 
 	ck_assert_int_eq(row->state, CONN_HEAD);
 	ck_assert_uint_eq(row->id, 1000);
+	ck_assert_uint_eq(row->listener, 1);
+	ck_assert_uint_eq(conn_at(&cs, i)->listener, 1);
+	ck_assert_uint_eq(conn_at(&cs, i)->server, 1);
 	ck_assert_mem_eq(row->peer, mapped, 16);
 	ck_assert_uint_eq(row->port, 4711);
 	ck_assert_uint_eq(row->family, 4);
@@ -139,8 +144,9 @@ START_TEST(test_deadline)
 		go(i, deadline_rows[_i].path);
 	else
 		now.now_us -= 250000;
-	ck_assert_uint_eq(conn_row(&cs, i)->deadline_us, now.now_us + server.deadlines.at_us[d]);
-	now.now_us += server.deadlines.at_us[d] - 1;
+	ck_assert_uint_eq(conn_row(&cs, i)->deadline_us,
+			  now.now_us + servers[1].deadlines.at_us[d]);
+	now.now_us += servers[1].deadlines.at_us[d] - 1;
 	ck_assert_int_eq(conn_due(&cs, i), DEADLINES_COUNT);
 	now.now_us += 1;
 	ck_assert_int_eq(conn_due(&cs, i), d);
@@ -153,7 +159,7 @@ START_TEST(test_request_deadline)
 	static const enum conn_state to_send[] = {CONN_RESPOND, CONN_SEND, CONN_FREE};
 	uint32_t i = open_one();
 
-	server.deadlines.at_us[DEADLINE_REQUEST] = 3000000;
+	servers[1].deadlines.at_us[DEADLINE_REQUEST] = 3000000;
 	conn_row(&cs, i)->request_us = now.now_us;
 	now.now_us += 500000;
 	go(i, to_send);
@@ -168,8 +174,8 @@ START_TEST(test_max_age)
 	static const enum conn_state to_idle[] = {CONN_RESPOND, CONN_IDLE, CONN_FREE};
 	uint32_t i;
 
-	server.deadlines.at_us[DEADLINE_MAX_AGE] = 1000000;
-	server.deadlines.at_us[DEADLINE_IDLE] = 60000000;
+	servers[1].deadlines.at_us[DEADLINE_MAX_AGE] = 1000000;
+	servers[1].deadlines.at_us[DEADLINE_IDLE] = 60000000;
 	for (int k = 0; k < 30; k++) {
 		i = open_one();
 		ck_assert_uint_ge(conn_at(&cs, i)->max_age_us, START_US + 900000);
@@ -178,6 +184,14 @@ START_TEST(test_max_age)
 	ck_assert_uint_ne(conn_at(&cs, 0)->max_age_us, conn_at(&cs, 1)->max_age_us);
 	go(i, to_idle);
 	now.now_us += 1200000;
+	ck_assert_int_eq(conn_due(&cs, i), DEADLINE_MAX_AGE);
+	/* Whoever asked a moment ago may be about to ask again. */
+	i = open_one();
+	now.now_us += 1099999;
+	go(i, to_idle);
+	now.now_us += 999999;
+	ck_assert_int_eq(conn_due(&cs, i), DEADLINES_COUNT);
+	now.now_us += 1;
 	ck_assert_int_eq(conn_due(&cs, i), DEADLINE_MAX_AGE);
 }
 END_TEST
@@ -273,7 +287,7 @@ START_TEST(test_min_rate)
 {
 	uint32_t i = open_one();
 
-	server.deadlines.at_us[DEADLINE_MIN_RATE] = 5000000;
+	servers[1].deadlines.at_us[DEADLINE_MIN_RATE] = 5000000;
 	conn_set_state(&cs, i, CONN_BODY);
 	now.now_us += 4999999;
 	ck_assert(!conn_too_slow(&cs, i, 0));
@@ -284,7 +298,7 @@ START_TEST(test_min_rate)
 	now.now_us += 5000000;
 	/* A fast beginning does not excuse a slow end. */
 	ck_assert(conn_too_slow(&cs, i, 15 * 240 - 1));
-	server.deadlines.min_rate = 0;
+	servers[1].deadlines.min_rate = 0;
 	now.now_us += 50000000;
 	ck_assert(!conn_too_slow(&cs, i, 0));
 }
@@ -298,7 +312,7 @@ START_TEST(test_timer)
 	conn_settle(&cs, i);
 	ck_assert_uint_ge(timer_at(&cs.timer, i), conn_row(&cs, i)->deadline_us);
 	go(i, to_idle);
-	server.deadlines.at_us[DEADLINE_IDLE] = 500000;
+	servers[1].deadlines.at_us[DEADLINE_IDLE] = 500000;
 	conn_extend(&cs, i);
 	conn_settle(&cs, i);
 	ck_assert_uint_ge(timer_at(&cs.timer, i), now.now_us + 500000);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The order of starting: configuration, run directory, pid file, limit of descriptors, background,
+ * listeners, logs, board, and then the master's loop. What fails is said on standard error, also
+ * for a daemon whose parent waits for it. Called by main.c.
+ */
+#include "master/boot.h"
+
+#include <err.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/conf.h"
+#include "master/limit.h"
+#include "master/load.h"
+#include "master/notify.h"
+#include "master/options.h"
+#include "master/rows.h"
+#include "master/supervise.h"
+#include "worker/errlog.h"
+
+static struct settings *read_settings(const struct options *o)
+{
+	struct conf_messages m = {0};
+	struct settings *s = load_settings(o, &m);
+
+	conf_messages_print(&m, stderr);
+	conf_messages_free(&m);
+	return s;
+}
+
+int boot_check(const struct options *o)
+{
+	struct settings *s = read_settings(o);
+
+	if (!s)
+		return 1;
+	if (o->print)
+		conf_print(s, stdout);
+	else
+		printf("%s: the configuration is good\n", o->dir ? o->dir : o->config);
+	settings_free(s);
+	return fflush(stdout) ? 1 : 0;
+}
+
+/* What can be said before there is a log. */
+static void warn_early(const struct options *o, const struct settings *s)
+{
+	if (!o->foreground && (!strcmp(s->error_log, "stderr") || !strcmp(s->error_log, "stdout")))
+		warnx(
+		    "warning: error_log is %s, which leads nowhere in the background: name a file",
+		    s->error_log);
+	if (s->user && geteuid() != 0 && s->uid != geteuid())
+		warnx("warning: user '%s' is not changed to, since drover was not started by root",
+		      s->user);
+}
+
+static int take_inherited(struct listen_set *set)
+{
+	int refused = listen_inherit(set);
+
+	if (refused > 0)
+		warnx("warning: %d inherited descriptors are no listening stream sockets and were "
+		      "closed",
+		      refused);
+	return refused < 0 ? -1 : 0;
+}
+
+static int open_board(struct realm *r, char *error, size_t size)
+{
+	struct board_sizes sizes = rows_sizes(r->gen->settings);
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", r->options->rundir, BOARD_FILE);
+	if (board_create(&r->board, path, &sizes)) {
+		r->board.base = NULL;
+		snprintf(error, size, "cannot make the board in %s: %s", r->options->rundir,
+			 strerror(errno));
+		return -1;
+	}
+	return rows_assign(&r->board, r->gen, error, size);
+}
+
+static int open_generation(struct realm *r, struct settings *s, char *error, size_t size)
+{
+	char warning[512] = "";
+	unsigned unclaimed;
+
+	if (limit_raise(s, s->listeners_count, warning, sizeof(warning)) &&
+	    (!r->options->foreground || strcmp(s->error_log, "stderr")))
+		warnx("warning: %s", warning); /* else the log says it in the same place */
+	if (!r->options->foreground && daemon_fork(&r->daemon)) {
+		snprintf(error, size, "cannot go into the background: %s", strerror(errno));
+		return -1;
+	}
+	r->gen = generation_open(&r->generations, s, 1, s->workers, &r->listeners, error, size);
+	if (!r->gen)
+		return -1;
+	errlog_open(r->gen->logs.error_fd, s->log_level, -1);
+	if (*warning)
+		errlog(ERRLOG_WARN, "%s", warning);
+	unclaimed = listen_unclaimed(&r->listeners);
+	if (unclaimed)
+		errlog(ERRLOG_WARN,
+		       "%u inherited sockets are in no listen of the configuration and were closed",
+		       unclaimed);
+	return 0;
+}
+
+static int prepare(struct realm *r, struct settings **s, char *error, size_t size)
+{
+	if (daemon_make_rundir(r->options->rundir, error, size))
+		return -1;
+	if (daemon_lock(&r->daemon, r->options->rundir, (*s)->pid_file, error, size))
+		return -1;
+	if (take_inherited(&r->listeners)) {
+		snprintf(error, size, "LISTEN_FDS makes no sense");
+		return -1;
+	}
+	if (open_generation(r, *s, error, size))
+		return -1;
+	*s = NULL; /* the generation's from here on */
+	if (daemon_write_pid(&r->daemon, error, size))
+		return -1;
+	return open_board(r, error, size);
+}
+
+static void give_back(struct realm *r)
+{
+	while (r->generations) {
+		r->generations->users = 1;
+		generation_retire(r->generations, &r->listeners);
+		generation_release(r->generations);
+	}
+	listen_unclaimed(&r->listeners);
+	if (r->board.base)
+		board_unmap(&r->board);
+	daemon_close(&r->daemon);
+}
+
+int boot_serve(const struct options *o)
+{
+	struct realm r = {.options = o, .daemon = DAEMON_NONE};
+	struct settings *s = read_settings(o);
+	char error[1024];
+	int status = 1;
+
+	if (!s)
+		return 1;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log at its size limit is an error to be read */
+	notify_open();
+	warn_early(o, s);
+	if (prepare(&r, &s, error, sizeof(error)))
+		daemon_report(&r.daemon, 1, error);
+	else
+		status = supervise(&r);
+	give_back(&r);
+	settings_free(s);
+	return status;
+}

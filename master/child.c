@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The children grid. What a child says on its channel is gossip: slot, generation and kind are
+ * checked, nonsense is counted and said, and the master goes on. Starts nobody: that is birth.c.
+ * Called by slot.c, stop.c and reopen.c.
+ */
+#include "master/child.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "master/policy.h"
+#include "worker/errlog.h"
+#include "worker/worker.h"
+
+static const char *const state_names[CHILD_STATES] = {
+    [CHILD_NONE] = "none",         [CHILD_STARTING] = "starting", [CHILD_READY] = "ready",
+    [CHILD_DRAINING] = "draining", [CHILD_ENDING] = "ending",     [CHILD_KILLED] = "killed",
+    [CHILD_STUCK] = "stuck",
+};
+
+static const char *const event_names[CHILD_EVENTS] = {
+    [CHILD_SAYS_READY] = "says that it is ready",
+    [CHILD_SAYS_REOPENED] = "says that it has its new logs",
+    [CHILD_DRAIN] = "is to drain",
+    [CHILD_QUIT] = "is to quit",
+    [CHILD_HANGS] = "hangs",
+    [CHILD_EXPIRES] = "is late",
+    [CHILD_DIES] = "died",
+};
+
+const char *child_state_name(enum child_state state)
+{
+	return state < CHILD_STATES ? state_names[state] : "?";
+}
+
+const char *child_event_name(enum child_event event)
+{
+	return event < CHILD_EVENTS ? event_names[event] : "?";
+}
+
+bool child_lives(const struct child *c)
+{
+	return c->state != CHILD_NONE;
+}
+
+bool child_stays(const struct child *c)
+{
+	return c->state == CHILD_STARTING || c->state == CHILD_READY;
+}
+
+bool child_is_dying(const struct child *c)
+{
+	return (c->state == CHILD_ENDING || c->state == CHILD_KILLED) && c->cause != CAUSE_ASKED;
+}
+
+uint64_t child_beat_us(const struct child *c)
+{
+	const struct worker_row *row = board_worker(c->board, c->row);
+
+	return row->pid == (uint64_t)c->pid ? __atomic_load_n(&row->beat_us, __ATOMIC_RELAXED) : 0;
+}
+
+static void set_state(struct child *c, enum child_state state, uint64_t deadline_us)
+{
+	errlog(ERRLOG_DEBUG, "worker %u (pid %ld): %s -> %s", c->slot, (long)c->pid,
+	       child_state_name(c->state), child_state_name(state));
+	c->state = state;
+	c->deadline_us = deadline_us;
+}
+
+int child_tell_fds(const struct child *c, uint32_t kind, uint64_t first, const int *fds, unsigned n)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int) * CHILD_FDS)];
+	} control = {0};
+	struct control_msg msg = {
+	    .kind = kind, .generation = c->gen->number, .slot = c->slot, .arg_us = first};
+	struct iovec iov = {&msg, sizeof(msg)};
+	struct msghdr head = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (n > CHILD_FDS) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (n) {
+		head.msg_control = &control;
+		head.msg_controllen = CMSG_SPACE(sizeof(int) * n);
+		control.head = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		control.head.cmsg_len = CMSG_LEN(sizeof(int) * n);
+		memcpy(CMSG_DATA(&control.head), fds, sizeof(int) * n);
+	}
+	return sendmsg(c->control_fd, &head, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
+}
+
+int child_tell(const struct child *c, uint32_t kind, uint32_t flags, uint64_t arg_us)
+{
+	struct control_msg msg = {kind, flags, c->gen->number, c->slot, arg_us};
+
+	return send(c->control_fd, &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
+}
+
+/* An order that does not arrive is said; the deadline that goes with it still holds. */
+static void order(const struct child *c, uint32_t kind, uint32_t flags, uint64_t arg_us,
+		  const char *what)
+{
+	if (child_tell(c, kind, flags, arg_us))
+		errlog(ERRLOG_WARN, "worker %u (pid %ld) could not be told to %s: %s", c->slot,
+		       (long)c->pid, what, strerror(errno));
+}
+
+static void kill_child(struct child *c, enum child_cause cause, uint64_t now_us)
+{
+	if (cause != CAUSE_NONE)
+		c->cause = cause;
+	kill(c->pid, SIGKILL);
+	set_state(c, CHILD_KILLED, now_us + POLICY_KILL_US);
+}
+
+/* Handlers. */
+
+static enum child_fate ignore(struct child *c, const struct child_news *n)
+{
+	(void)c;
+	(void)n;
+	return FATE_LIVES;
+}
+
+static enum child_fate impossible(struct child *c, const struct child_news *n)
+{
+	static struct errlog_limit limit;
+
+	(void)n;
+	board_add(&c->board->master->gossip, 1);
+	errlog_limited(&limit, ERRLOG_WARN,
+		       "worker %u (pid %ld) %s, which cannot be in state %s: ignored", c->slot,
+		       (long)c->pid, child_event_name(c->heard), child_state_name(c->state));
+	return FATE_LIVES;
+}
+
+static enum child_fate becomes_ready(struct child *c, const struct child_news *n)
+{
+	c->ready_us = n->now_us;
+	set_state(c, CHILD_READY, 0);
+	errlog(ERRLOG_INFO, "worker %u (pid %ld, generation %u) is ready after %" PRIu64 " ms",
+	       c->slot, (long)c->pid, c->gen->number, (n->now_us - c->started_us) / 1000);
+	return FATE_LIVES;
+}
+
+static enum child_fate has_reopened(struct child *c, const struct child_news *n)
+{
+	(void)n;
+	c->reopening = false;
+	return FATE_LIVES;
+}
+
+static enum child_fate drain(struct child *c, const struct child_news *n)
+{
+	order(c, CONTROL_DRAIN, n->flags, n->until_us, "drain");
+	c->cause = CAUSE_ASKED;
+	set_state(c, CHILD_DRAINING, n->until_us + POLICY_OVERDUE_US);
+	return FATE_LIVES;
+}
+
+static enum child_fate quit(struct child *c, const struct child_news *n)
+{
+	order(c, CONTROL_QUIT, 0, 0, "quit");
+	c->cause = CAUSE_ASKED;
+	set_state(c, CHILD_ENDING, n->now_us + POLICY_QUIT_US);
+	return FATE_LIVES;
+}
+
+static enum child_fate abort_hung(struct child *c, const struct child_news *n)
+{
+	uint64_t beat_us = child_beat_us(c);
+
+	board_add(&c->board->master->worker_hangs, 1);
+	errlog(ERRLOG_ERROR,
+	       "worker %u (pid %ld) hangs: no heartbeat for %" PRIu64 " ms; ending it with ABRT",
+	       c->slot, (long)c->pid, (n->now_us - (beat_us ? beat_us : c->started_us)) / 1000);
+	c->cause = CAUSE_HANG;
+	kill(c->pid, SIGABRT);
+	set_state(c, CHILD_ENDING, n->now_us + POLICY_ABORT_US);
+	return FATE_LIVES;
+}
+
+static enum child_fate start_expires(struct child *c, const struct child_news *n)
+{
+	errlog(ERRLOG_ERROR, "worker %u (pid %ld) was not ready after %" PRIu64 " s; killing it",
+	       c->slot, (long)c->pid, (n->now_us - c->started_us) / POLICY_SECOND_US);
+	kill_child(c, CAUSE_LATE_START, n->now_us);
+	return FATE_LIVES;
+}
+
+static enum child_fate drain_expires(struct child *c, const struct child_news *n)
+{
+	errlog(ERRLOG_ERROR, "worker %u (pid %ld) did not end with its drain; killing it", c->slot,
+	       (long)c->pid);
+	kill_child(c, CAUSE_LATE_DRAIN, n->now_us);
+	return FATE_LIVES;
+}
+
+static enum child_fate ending_expires(struct child *c, const struct child_news *n)
+{
+	errlog(ERRLOG_WARN, "worker %u (pid %ld) did not end when it was told to; killing it",
+	       c->slot, (long)c->pid);
+	kill_child(c, CAUSE_NONE, n->now_us);
+	return FATE_LIVES;
+}
+
+static enum child_fate kill_expires(struct child *c, const struct child_news *n)
+{
+	errlog(ERRLOG_ALERT, "worker %u (pid %ld) does not die of KILL: the kernel holds it",
+	       c->slot, (long)c->pid);
+	set_state(c, CHILD_STUCK, n->now_us + POLICY_STUCK_US);
+	return FATE_LIVES;
+}
+
+/* "on connection row N (GET /x)" of the connection that the dead one was working on; empty if none.
+ */
+static void describe_touched(const struct child *c, char *out, size_t size)
+{
+	const struct worker_row *row = board_worker(c->board, c->row);
+	uint32_t touching = row->pid == (uint64_t)c->pid ? row->touching : 0;
+
+	out[0] = '\0';
+	if (!touching || touching > c->board->sizes.conns_per_worker)
+		return;
+	const char *first = (const char *)board_conns(c->board, c->row);
+	const struct conn_row *conn =
+	    (const struct conn_row *)(const void *)(first +
+						    (size_t)(touching - 1) * c->board->conn_stride);
+
+	snprintf(out, size, ", was working on connection row %u: \"%.*s\"", touching - 1,
+		 (int)sizeof(conn->request), conn->request);
+}
+
+static void describe_status(int status, char *out, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(out, size, "killed by signal %d (%s)%s", WTERMSIG(status),
+			 sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?",
+			 WCOREDUMP(status) ? ", core dumped" : "");
+	else
+		snprintf(out, size, "exited with status %d", WEXITSTATUS(status));
+}
+
+static const char *because(enum child_cause cause)
+{
+	switch (cause) {
+	case CAUSE_LATE_START:
+		return ", as it was not ready in time";
+	case CAUSE_LATE_DRAIN:
+		return ", as it did not end with its drain";
+	case CAUSE_HANG:
+		return ", as it hung";
+	case CAUSE_NONE:
+	case CAUSE_ASKED:
+		break;
+	}
+	return "";
+}
+
+/* The writer of the row is dead: its last words on the board are the master's, and an update that
+ * it did not finish is closed. */
+static void mark_row(const struct child *c, enum worker_state state)
+{
+	struct worker_row *row = board_worker(c->board, c->row);
+
+	if (row->seq & 1)
+		board_write_end(&row->seq);
+	board_write_begin(&row->seq);
+	row->state = state;
+	row->slot = c->slot;
+	row->generation = c->gen->number;
+	row->pid = (uint64_t)c->pid;
+	row->started_us = c->started_us;
+	board_write_end(&row->seq);
+}
+
+static void bury(struct child *c)
+{
+	if (c->control_fd >= 0)
+		close(c->control_fd);
+	c->control_fd = -1;
+	c->reopening = false;
+	share_free(&c->share);
+	set_state(c, CHILD_NONE, 0);
+	generation_release(c->gen);
+	c->gen = NULL;
+	c->pid = 0;
+}
+
+/* It left as it was told to, whatever its last state was. */
+static enum child_fate goes(struct child *c, const struct child_news *n)
+{
+	char how[64];
+
+	describe_status(n->status, how, sizeof(how));
+	snprintf(c->epitaph, sizeof(c->epitaph), "worker %u (pid %ld, generation %u) %s", c->slot,
+		 (long)c->pid, c->gen->number, how);
+	errlog(ERRLOG_INFO, "%s, as it was told to end", c->epitaph);
+	mark_row(c, WORKER_GONE);
+	bury(c);
+	return FATE_GONE;
+}
+
+static enum child_fate dies(struct child *c, const struct child_news *n)
+{
+	char how[64], touched[160];
+	bool unborn = !c->ready_us;
+
+	describe_status(n->status, how, sizeof(how));
+	describe_touched(c, touched, sizeof(touched));
+	snprintf(c->epitaph, sizeof(c->epitaph), "worker %u (pid %ld, generation %u) %s%s%s",
+		 c->slot, (long)c->pid, c->gen->number, how, because(c->cause),
+		 unborn ? " before it was ready" : "");
+	errlog(ERRLOG_ERROR, "%s%s", c->epitaph, touched);
+	board_add(&c->board->master->worker_deaths, 1);
+	mark_row(c, WORKER_DEAD);
+	bury(c);
+	return unborn ? FATE_UNBORN : FATE_DEAD;
+}
+
+/* A drain ends with status 0; a crash in it is a crash. */
+static enum child_fate drain_dies(struct child *c, const struct child_news *n)
+{
+	return WIFEXITED(n->status) && WEXITSTATUS(n->status) == 0 ? goes(c, n) : dies(c, n);
+}
+
+static enum child_fate ended_dies(struct child *c, const struct child_news *n)
+{
+	return c->cause == CAUSE_ASKED ? goes(c, n) : dies(c, n);
+}
+
+typedef enum child_fate handler(struct child *, const struct child_news *);
+
+static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
+    [CHILD_NONE] =
+	{
+	    [CHILD_SAYS_READY] = impossible,
+	    [CHILD_SAYS_REOPENED] = impossible,
+	    [CHILD_DRAIN] = impossible,
+	    [CHILD_QUIT] = impossible,
+	    [CHILD_HANGS] = impossible,
+	    [CHILD_EXPIRES] = impossible,
+	    [CHILD_DIES] = impossible,
+	},
+    [CHILD_STARTING] =
+	{
+	    [CHILD_SAYS_READY] = becomes_ready,
+	    [CHILD_SAYS_REOPENED] = has_reopened,
+	    [CHILD_DRAIN] = drain,
+	    [CHILD_QUIT] = quit,
+	    [CHILD_HANGS] = impossible,
+	    [CHILD_EXPIRES] = start_expires,
+	    [CHILD_DIES] = dies,
+	},
+    [CHILD_READY] =
+	{
+	    [CHILD_SAYS_READY] = impossible,
+	    [CHILD_SAYS_REOPENED] = has_reopened,
+	    [CHILD_DRAIN] = drain,
+	    [CHILD_QUIT] = quit,
+	    [CHILD_HANGS] = abort_hung,
+	    [CHILD_EXPIRES] = impossible,
+	    [CHILD_DIES] = dies,
+	},
+    [CHILD_DRAINING] =
+	{
+	    [CHILD_SAYS_READY] = ignore, /* crossed the order */
+	    [CHILD_SAYS_REOPENED] = has_reopened,
+	    [CHILD_DRAIN] = drain, /* another deadline, or the last worker now */
+	    [CHILD_QUIT] = quit,
+	    [CHILD_HANGS] = abort_hung,
+	    [CHILD_EXPIRES] = drain_expires,
+	    [CHILD_DIES] = drain_dies,
+	},
+    [CHILD_ENDING] =
+	{
+	    [CHILD_SAYS_READY] = ignore,
+	    [CHILD_SAYS_REOPENED] = has_reopened,
+	    [CHILD_DRAIN] = ignore,
+	    [CHILD_QUIT] = ignore,
+	    [CHILD_HANGS] = ignore,
+	    [CHILD_EXPIRES] = ending_expires,
+	    [CHILD_DIES] = ended_dies,
+	},
+    [CHILD_KILLED] =
+	{
+	    [CHILD_SAYS_READY] = ignore,
+	    [CHILD_SAYS_REOPENED] = ignore,
+	    [CHILD_DRAIN] = ignore,
+	    [CHILD_QUIT] = ignore,
+	    [CHILD_HANGS] = ignore,
+	    [CHILD_EXPIRES] = kill_expires,
+	    [CHILD_DIES] = ended_dies,
+	},
+    [CHILD_STUCK] =
+	{
+	    [CHILD_SAYS_READY] = ignore,
+	    [CHILD_SAYS_REOPENED] = ignore,
+	    [CHILD_DRAIN] = ignore,
+	    [CHILD_QUIT] = ignore,
+	    [CHILD_HANGS] = ignore,
+	    [CHILD_EXPIRES] = kill_expires,
+	    [CHILD_DIES] = ended_dies,
+	},
+};
+
+enum child_fate child_event(struct child *c, enum child_event event, const struct child_news *news)
+{
+	errlog(ERRLOG_DEBUG, "worker %u (pid %ld) %s", c->slot, (long)c->pid,
+	       child_event_name(event));
+	c->heard = event;
+	return grid[c->state][event](c, news);
+}
+
+static void gossip(const struct child *c, const char *what, unsigned value)
+{
+	static struct errlog_limit limit;
+
+	board_add(&c->board->master->gossip, 1);
+	errlog_limited(&limit, ERRLOG_WARN,
+		       "worker %u (pid %ld, generation %u) talks nonsense: %s %u", c->slot,
+		       (long)c->pid, c->gen->number, what, value);
+}
+
+static void hear(struct child *c, const struct control_msg *msg, uint64_t now_us)
+{
+	struct child_news news = {.now_us = now_us};
+
+	if (msg->slot != c->slot)
+		gossip(c, "slot", msg->slot);
+	else if (msg->generation != c->gen->number)
+		gossip(c, "generation", msg->generation);
+	else if (msg->kind == CONTROL_READY)
+		child_event(c, CHILD_SAYS_READY, &news);
+	else if (msg->kind == CONTROL_REOPENED)
+		child_event(c, CHILD_SAYS_REOPENED, &news);
+	else
+		gossip(c, "message of kind", msg->kind);
+}
+
+void child_listen(struct child *c, uint64_t now_us)
+{
+	enum {
+		AT_ONCE = 64
+	}; /* a child that never stops talking does not hold the master up */
+	struct control_msg msg;
+
+	for (int i = 0; c->control_fd >= 0 && i < AT_ONCE; i++) {
+		ssize_t n = recv(c->control_fd, &msg, sizeof(msg), MSG_DONTWAIT | MSG_TRUNC);
+
+		if (n == (ssize_t)sizeof(msg)) {
+			hear(c, &msg, now_us);
+		} else if (n > 0) {
+			gossip(c, "message of bytes", (unsigned)n);
+		} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+			close(c->control_fd); /* it ends, or will be found out by its heartbeat */
+			c->control_fd = -1;
+		} else {
+			return;
+		}
+	}
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A child of the master: a process that fills one half of a slot. What happens to it is a grid,
+ * state by event, of small handlers. The master only tells and waits; every state but READY has a
+ * deadline, so no child can keep the master waiting.
+ */
+#ifndef DROVER_MASTER_CHILD_H
+#define DROVER_MASTER_CHILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "master/generation.h"
+#include "shm/board.h"
+
+enum child_role {
+	CHILD_WORKER
+};
+
+enum child_state {
+	CHILD_NONE,     /* no process */
+	CHILD_STARTING, /* forked; ready by its deadline, else killed */
+	CHILD_READY,    /* serves; no deadline, but a heartbeat */
+	CHILD_DRAINING, /* told to finish by its deadline, which includes the patience after it */
+	CHILD_ENDING,   /* told to end now, or aborted; killed at its deadline */
+	CHILD_KILLED,   /* KILL is on its way */
+	CHILD_STUCK,    /* KILL did not end it: the kernel holds it, and nobody waits for it */
+	CHILD_STATES
+};
+const char *child_state_name(enum child_state state);
+
+enum child_event {
+	CHILD_SAYS_READY,
+	CHILD_SAYS_REOPENED,
+	CHILD_DRAIN,   /* order: finish until until_us */
+	CHILD_QUIT,    /* order: leave at once */
+	CHILD_HANGS,   /* its heartbeat stopped */
+	CHILD_EXPIRES, /* its deadline passed */
+	CHILD_DIES,    /* waitpid(2) returned it */
+	CHILD_EVENTS
+};
+const char *child_event_name(enum child_event event);
+
+/* Why the master ended it, if it did. */
+enum child_cause {
+	CAUSE_NONE,
+	CAUSE_ASKED,      /* drained, or told to quit */
+	CAUSE_LATE_START, /* not ready in time */
+	CAUSE_LATE_DRAIN, /* still there after its drain */
+	CAUSE_HANG
+};
+
+/* What an event says; fields that it does not need are 0. */
+struct child_news {
+	uint64_t now_us;
+	uint64_t until_us; /* CHILD_DRAIN: CLOCK_MONOTONIC */
+	uint32_t flags;    /* CHILD_DRAIN: of struct control_msg */
+	int status;        /* CHILD_DIES: of waitpid(2) */
+};
+
+/* What an event came to. */
+enum child_fate {
+	FATE_LIVES,
+	FATE_GONE,  /* ended as it was asked to */
+	FATE_DEAD,  /* ended unasked */
+	FATE_UNBORN /* ended unasked before it was ready */
+};
+
+struct child {
+	enum child_role role;
+	enum child_state state; /* set by child.c alone, but for birth.c, which makes it STARTING */
+	enum child_cause cause;
+	enum child_event heard; /* the last event, for messages */
+	bool reopening;         /* has not said CONTROL_REOPENED yet */
+	pid_t pid;
+	uint32_t slot;
+	uint32_t row; /* of the board: slot * BOARD_HALVES + half */
+	uint64_t instance;
+	uint32_t serial;        /* of the slot's want when it was started */
+	struct generation *gen; /* user of it while there is a process */
+	struct share share;     /* what it accepts from; owned */
+	int control_fd; /* the master's end; owned; -1 if there is no process or it closed its end
+			 */
+	uint64_t started_us, ready_us, deadline_us;
+	const struct board *board;
+	char epitaph[256]; /* how the last process here ended */
+};
+
+/* Does what the grid says. */
+enum child_fate child_event(struct child *c, enum child_event event, const struct child_news *news);
+
+/* Reads what the child says on its channel, to its end. Never blocks. */
+void child_listen(struct child *c, uint64_t now_us);
+
+/* Tells it something. Returns 0, or -1 with errno: a child that cannot be told hangs, and its
+ * heartbeat will tell. */
+int child_tell(const struct child *c, uint32_t kind, uint32_t flags, uint64_t arg_us);
+
+/* Tells it with descriptors: `first` is the index of the first, n at most CHILD_FDS. */
+enum {
+	CHILD_FDS = 60 /* a worker takes 64 */
+};
+int child_tell_fds(const struct child *c, uint32_t kind, uint64_t first, const int *fds,
+		   unsigned n);
+
+/* Whether there is a process, and whether it has not been told to end. */
+bool child_lives(const struct child *c);
+bool child_stays(const struct child *c);
+
+/* Whether the master is ending it for a fault: its successor waits until it is dead, so that its
+ * death counts first. */
+bool child_is_dying(const struct child *c);
+
+/* Its last heartbeat; 0 if it has not written any. */
+uint64_t child_beat_us(const struct child *c);
+
+#endif

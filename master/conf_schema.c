@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tables. A row added here is read, checked, printed by -T and asked for in drover.conf(5) by
+ * the unit test; only rows of kind OWN and LIST need code in conf_fill.c and conf_print.c.
+ */
+#include "master/conf_schema.h"
+
+#include <string.h>
+
+#include "shm/suggest.h"
+#include "worker/errlog.h"
+#include "worker/settings.h"
+
+/* The offset of a member, which must have the type that its kind writes. */
+#define AT(structure, member, type)                                                  \
+	(offsetof(struct structure, member) +                                        \
+	 0 * sizeof(char[_Generic(((struct structure *)0)->member, type : 1, default \
+				  : -1)]))
+
+#define BASE_settings CONF_IN_SETTINGS
+#define BASE_server   CONF_IN_SERVER
+#define BASE_location CONF_IN_LOCATION
+#define BASE_extra    CONF_IN_EXTRA
+#define BASE_header   CONF_IN_HEADER
+#define BASE_page     CONF_IN_PAGE
+#define TYPE_settings settings
+#define TYPE_server   server
+#define TYPE_location location
+#define TYPE_extra    conf_extra
+#define TYPE_header   header_setting
+#define TYPE_page     error_page
+
+#define ROW(where, member, type) \
+	.base = BASE_##where, .offset = AT_EXPANDED(TYPE_##where, member, type)
+#define AT_EXPANDED(structure, member, type) AT(structure, member, type)
+
+#define BOOL(n, where, member, def) \
+	.name = n, .kind = CONF_BOOL, ROW(where, member, bool), .fallback = def
+#define COUNT(n, where, member, def, low, high)                                                   \
+	.name = n, .kind = CONF_COUNT, ROW(where, member, uint32_t), .fallback = def, .min = low, \
+	.max = high
+#define DURATION(n, where, member, def, high) \
+	.name = n, .kind = CONF_DURATION, ROW(where, member, uint64_t), .fallback = def, .max = high
+#define SIZE(n, where, member, def, high) \
+	.name = n, .kind = CONF_SIZE, ROW(where, member, uint64_t), .fallback = def, .max = high
+#define SIZE32(n, where, member, def, low, high)                                                   \
+	.name = n, .kind = CONF_SIZE32, ROW(where, member, uint32_t), .fallback = def, .min = low, \
+	.max = high
+#define CHOICE(n, where, member, def, all) \
+	.name = n, .kind = CONF_CHOICE, ROW(where, member, int), .fallback = def, .words = all
+#define STRING(n, what, where, member, def) \
+	.name = n, .kind = what, ROW(where, member, const char *), .fallback = def
+#define OWN(n, def)      .name = n, .kind = CONF_OWN, .fallback = def
+#define LIST(n, def)     .name = n, .kind = CONF_LIST, .fallback = def
+#define SECTION(n, opts) .name = n, .kind = CONF_SECTION, .inside = opts
+#define INCLUDE          .name = "include", .kind = CONF_INCLUDE
+
+#define SECOND UINT64_C(1000000)
+#define DAY    (24 * 3600 * SECOND)
+#define KIB    UINT64_C(1024)
+#define GIB    (KIB * KIB * KIB)
+#define TIB    (GIB * KIB)
+
+static const char *const levels[] = {
+    [ERRLOG_DEBUG] = "debug", [ERRLOG_INFO] = "info",   [ERRLOG_NOTICE] = "notice",
+    [ERRLOG_WARN] = "warn",   [ERRLOG_ERROR] = "error", [ERRLOG_ALERT] = "alert",
+    [ERRLOG_ALERT + 1] = NULL};
+static const char *const formats[] = {[LOG_COMBINED] = "combined",
+				      [LOG_JSON] = "json",
+				      [LOG_LOGFMT] = "logfmt",
+				      [LOG_LOGFMT + 1] = NULL};
+static const char *const error_logs[] = {"stderr", NULL};
+static const char *const access_logs[] = {"off", "stdout", "stderr", NULL};
+
+#define DEADLINE(n, which, def) \
+	DURATION(n, server, deadlines.at_us[DEADLINE_##which], def, 365 * DAY)
+
+static const struct conf_option deadlines[] = {
+    {DEADLINE("handshake", HANDSHAKE, "10s")},
+    {DEADLINE("header", HEADER, "10s")},
+    {DEADLINE("body", BODY, "60s")},
+    {DEADLINE("request", REQUEST, "0s")},
+    {DEADLINE("send", SEND, "60s")},
+    {DEADLINE("relay_idle", RELAY_IDLE, "10m")},
+    {DEADLINE("linger", LINGER, "5s")},
+    {DEADLINE("idle", IDLE, "65s")},
+    {DEADLINE("max_age", MAX_AGE, "0s")},
+    {SIZE("min_rate", server, deadlines.min_rate, "240", GIB)},
+    {DEADLINE("min_rate_after", MIN_RATE, "5s")},
+    {.name = NULL},
+};
+
+static const struct conf_option keepalive[] = {
+    {COUNT("requests", server, keepalive_requests, "1000", 0, 1000000000)},
+    {DEADLINE("idle", IDLE, NULL), .elsewhere = true},
+    {DEADLINE("max_age", MAX_AGE, NULL), .elsewhere = true},
+    {.name = NULL},
+};
+
+static const struct conf_option limits[] = {
+    {SIZE32("max_header", server, limits.max_header, "16k", 1 * KIB, 60 * KIB)},
+    {SIZE32("max_uri", server, limits.max_uri, "8k", 64, 60 * KIB)},
+    {COUNT("max_fields", server, limits.max_fields, "100", 1, HTTP_FIELDS_MAX)},
+    {SIZE("max_body", location, max_body, "1m", TIB)},
+    {.name = NULL},
+};
+
+static const struct conf_option header[] = {
+    {STRING("value", CONF_FIELD, header, value, NULL)},
+    {BOOL("always", header, always, "false")},
+    {.name = NULL},
+};
+
+static const struct conf_option error_page[] = {
+    {STRING("file", CONF_PATH, page, file, NULL)},
+    {STRING("type", CONF_MEDIA, page, type, NULL)},
+    {.name = NULL},
+};
+
+/* For a location, and at the server for all of its locations. */
+#define FILES_OPTIONS                                                                      \
+	{LIST("index", "{ \"index.html\" }"), .may_be_empty = true, .files_only = true},   \
+	    {BOOL("listing", location, listing, "false"), .files_only = true},             \
+	    {BOOL("dotfiles", location, dotfiles, "false"), .files_only = true},           \
+	    {BOOL("precompressed", location, precompressed, "false"), .files_only = true}, \
+	    {STRING("cache_control", CONF_FIELD, location, cache_control, NULL),           \
+	     .files_only = true},                                                          \
+	    {LIST("allow", NULL)},                                                         \
+	{                                                                                  \
+		LIST("deny", NULL)                                                         \
+	}
+
+static const struct conf_option location[] = {
+    {STRING("root", CONF_PATH, location, root, NULL)},
+    {STRING("alias", CONF_PATH, location, alias, NULL)},
+    {STRING("redirect", CONF_TEXT, location, redirect, NULL)},
+    {.name = "status", .kind = CONF_STATUS, ROW(location, status, int), .min = 200, .max = 599},
+    {STRING("text", CONF_TEXT, location, text, NULL)},
+    {BOOL("health", extra, health, "false")},
+    FILES_OPTIONS,
+    {SIZE("max_body", location, max_body, NULL, TIB)},
+    {SECTION("header", header), .titled = true},
+    {SECTION("error_page", error_page), .titled = true},
+    {.name = NULL},
+};
+
+static const struct conf_option server[] = {
+    {LIST("listen", NULL)},
+    {LIST("names", NULL)},
+    {BOOL("default", server, is_default, "false")},
+    {BOOL("reuseport", extra, reuseport, "false")},
+    {COUNT("backlog", extra, backlog, "4096", 1, 65535)},
+    {STRING("access_log", CONF_PATH, extra, access_log, NULL), .words = access_logs},
+    {CHOICE("log_format", extra, log_format, NULL, formats)},
+    {STRING("root", CONF_PATH, extra, root, NULL)},
+    FILES_OPTIONS,
+    {SECTION("deadlines", deadlines)},
+    {SECTION("keepalive", keepalive)},
+    {SECTION("limits", limits)},
+    {SECTION("header", header), .titled = true},
+    {SECTION("error_page", error_page), .titled = true},
+    {SECTION("location", location), .titled = true},
+    {INCLUDE},
+    {.name = NULL},
+};
+
+static const struct conf_option root[] = {
+    {OWN("workers", "auto")},
+    {STRING("user", CONF_TEXT, settings, user, NULL)},
+    {STRING("group", CONF_TEXT, settings, group, NULL)},
+    {COUNT("worker_connections", settings, worker_connections, "16384", 1, 1000000)},
+    {COUNT("max_conns_per_address", settings, max_conns_per_address, "0", 0, 1000000)},
+    {DURATION("drain", settings, drain_us, "30s", DAY)},
+    {DURATION("hang", settings, hang_us, "30s", DAY)},
+    {DURATION("orphan", settings, orphan_us, "60s", DAY)},
+    {DURATION("lame_duck", settings, lame_duck_us, "0s", DAY)},
+    {STRING("error_log", CONF_PATH, settings, error_log, "stderr"), .words = error_logs},
+    {CHOICE("log_level", settings, log_level, "notice", levels)},
+    {STRING("access_log", CONF_PATH, extra, access_log, "off"), .words = access_logs},
+    {CHOICE("log_format", extra, log_format, "combined", formats)},
+    {STRING("pid_file", CONF_PATH, settings, pid_file, NULL)},
+    {STRING("mime_types", CONF_PATH, settings, mime_types, "/etc/mime.types")},
+    {STRING("default_type", CONF_MEDIA, settings, default_type, "application/octet-stream")},
+    {COUNT("file_cache", settings, file_cache, "4096", 0, 1000000)},
+    {SECTION("deadlines", deadlines)},
+    {SECTION("keepalive", keepalive)},
+    {SECTION("limits", limits)},
+    {SECTION("header", header), .titled = true},
+    {SECTION("error_page", error_page), .titled = true},
+    {SECTION("server", server), .titled = true},
+    {INCLUDE},
+    {.name = NULL},
+};
+
+const struct conf_option *conf_schema(void)
+{
+	return root;
+}
+
+const struct conf_option *conf_schema_find(const struct conf_option *table, const char *name)
+{
+	for (; table->name != NULL; table++) {
+		if (strcmp(table->name, name) == 0)
+			return table;
+	}
+	return NULL;
+}
+
+enum {
+	NAMES_MAX = 64
+};
+
+const char *conf_schema_nearest(const struct conf_option *table, const char *name)
+{
+	const char *names[NAMES_MAX];
+	size_t n = 0;
+
+	for (; table->name != NULL && n < NAMES_MAX; table++)
+		names[n++] = table->name;
+	return suggest_nearest(name, names, n);
+}
+
+const char *conf_schema_nearest_word(const char *const *words, const char *name)
+{
+	size_t n = 0;
+
+	while (words[n] != NULL)
+		n++;
+	return suggest_nearest(name, words, n);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What makes a process a daemon: its run directory, its pid file, and the way into the background.
+ */
+#ifndef DROVER_MASTER_DAEMON_H
+#define DROVER_MASTER_DAEMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What says "this daemon is running"; closed in children, or a surviving worker would block the
+ * next start. */
+struct daemon {
+	char pid_path[4096];
+	struct pidfh *pid; /* owned: the lock on the pid file */
+	int lock_fd;       /* owned: the lock on the run directory; -1 */
+	int report_fd; /* owned: where the parent waits; -1 in the foreground or once it was told */
+};
+
+#define DAEMON_NONE ((struct daemon){.lock_fd = -1, .report_fd = -1})
+
+/* Makes the run directory (0755) if it is not there, and refuses one that others could tamper with.
+ * Returns 0, or -1 with the sentence in error. */
+int daemon_make_rundir(const char *path, char *error, size_t size);
+
+/* Locks run directory and pid file. pid_file NULL: the one in the run directory. Returns 0, or -1
+ * with the sentence ("already running (pid N)") in error. */
+int daemon_lock(struct daemon *d, const char *rundir, const char *pid_file, char *error,
+		size_t size);
+
+/*
+ * Goes into the background: returns 0 in the child, with standard streams that lead nowhere; the
+ * parent stays until daemon_report() and exits with its status. -1 with errno if that cannot be.
+ */
+int daemon_fork(struct daemon *d);
+
+/* Writes the pid file, once the process has its final pid. Returns 0, or -1 with the sentence in
+ * error. */
+int daemon_write_pid(struct daemon *d, char *error, size_t size);
+
+/* Tells the waiting parent the exit status, and what to say on standard error if it is not 0. In
+ * the foreground just says it. */
+void daemon_report(struct daemon *d, int status, const char *text);
+
+/* In a child: closes, and removes nothing. */
+void daemon_forget(struct daemon *d);
+
+/* At the end: removes the pid file. */
+void daemon_close(struct daemon *d);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Opens log files. O_NONBLOCK stays on: it means nothing to a file, and keeps a FIFO or terminal
+ * that nobody reads from stopping a worker. Called by generation.c and reopen.c.
+ */
+#include "master/logs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "worker/settings.h"
+
+static int open_log(const char *path)
+{
+	if (!strcmp(path, "stderr"))
+		return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (!strcmp(path, "stdout"))
+		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+}
+
+static int open_said(const char *what, const char *path, char *error, size_t size)
+{
+	int fd = open_log(path);
+
+	if (fd < 0)
+		snprintf(error, size, "cannot open the %s '%s': %s", what, path, strerror(errno));
+	return fd;
+}
+
+void logs_close(struct logs *l)
+{
+	for (uint32_t i = 0; l->fds && i < l->count; i++)
+		if (l->fds[i] >= 0)
+			close(l->fds[i]);
+	if (l->error_fd >= 0)
+		close(l->error_fd);
+	free(l->fds);
+	*l = LOGS_CLOSED;
+}
+
+int logs_open(struct logs *l, const struct settings *s, char *error, size_t size)
+{
+	*l = LOGS_CLOSED;
+	l->fds = malloc((s->logs_count + 1) * sizeof(*l->fds));
+	if (!l->fds) {
+		snprintf(error, size, "no memory for %u logs", s->logs_count);
+		return -1;
+	}
+	for (; l->count < s->logs_count; l->count++) {
+		l->fds[l->count] = open_said("access log", s->logs[l->count].path, error, size);
+		if (l->fds[l->count] < 0)
+			goto fail;
+	}
+	l->error_fd = open_said("error log", s->error_log, error, size);
+	if (l->error_fd < 0)
+		goto fail;
+	return 0;
+fail:
+	logs_close(l);
+	return -1;
+}
+
+static unsigned reopen(int *fd, const char *what, const char *path, char *error, size_t size)
+{
+	int fresh = open_said(what, path, error, size);
+
+	if (fresh < 0)
+		return 1;
+	close(*fd);
+	*fd = fresh;
+	return 0;
+}
+
+unsigned logs_reopen(struct logs *l, const struct settings *s, char *error, size_t size)
+{
+	unsigned failed = 0;
+
+	for (uint32_t i = 0; i < l->count; i++)
+		failed += reopen(&l->fds[i], "access log", s->logs[i].path, error, size);
+	failed += reopen(&l->error_fd, "error log", s->error_log, error, size);
+	return failed;
+}

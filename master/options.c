@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reads the command line. Paths are made absolute here, once, since the daemon leaves the working
+ * directory and a reload must find the same file again. Called by main.c.
+ */
+#include "master/options.h"
+
+#include <err.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shm/rundir.h"
+
+void options_usage(FILE *out)
+{
+	fputs("usage: drover [-FhTtV] [-c FILE] [-r RUNDIR]\n"
+	      "       drover [-hTtV] [-l ADDRESS:PORT] [-r RUNDIR] DIR\n"
+	      "  -c FILE           configuration (default " OPTIONS_CONFIG ")\n"
+	      "  -F                stay in the foreground\n"
+	      "  -h                this help\n"
+	      "  -l ADDRESS:PORT   where to serve DIR (default 127.0.0.1:8080)\n"
+	      "  -r RUNDIR         folder of the board and the pid file\n"
+	      "  -t                check the configuration and exit\n"
+	      "  -T                the same, and print it in full\n"
+	      "  -V                print the version\n"
+	      "  DIR               serve this folder, without a configuration, in the foreground\n",
+	      out);
+}
+
+/* The path as seen from "/"; it need not exist. Ends the program for want of memory. */
+static const char *absolute(const char *path)
+{
+	char cwd[PATH_MAX], *full;
+
+	if (path[0] == '/')
+		return path;
+	if (!getcwd(cwd, sizeof(cwd)))
+		err(1, "cannot tell the working directory, which '%s' is relative to", path);
+	if (asprintf(&full, "%s/%s", cwd, path) < 0)
+		err(1, NULL);
+	return full;
+}
+
+static int __attribute__((format(printf, 1, 2))) misuse(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vwarnx(fmt, ap);
+	va_end(ap);
+	options_usage(stderr);
+	return -1;
+}
+
+static int read_flags(struct options *o, int argc, char **argv)
+{
+	int c;
+
+	opterr = 0;
+	while ((c = getopt(argc, argv, "+:c:Fhl:r:tTV")) != -1) {
+		switch (c) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case 'F':
+			o->foreground = true;
+			break;
+		case 'h':
+			o->help = true;
+			break;
+		case 'l':
+			o->listen = optarg;
+			break;
+		case 'r':
+			o->rundir = optarg;
+			break;
+		case 't':
+			o->check = true;
+			break;
+		case 'T':
+			o->print = true;
+			break;
+		case 'V':
+			o->version = true;
+			break;
+		case ':':
+			return misuse("option -%c needs an argument", optopt);
+		default:
+			return misuse("there is no option -%c", optopt);
+		}
+	}
+	return 0;
+}
+
+/* What belongs together, and what is missing. */
+static int settle(struct options *o, int argc, char **argv)
+{
+	char rundir[PATH_MAX];
+
+	if (optind < argc)
+		o->dir = argv[optind++];
+	if (optind < argc)
+		return misuse("only one folder can be served this way, and '%s' is one more",
+			      argv[optind]);
+	if (o->dir && o->config)
+		return misuse("either a configuration (-c) or a folder, not both");
+	if (o->listen && !o->dir)
+		return misuse("-l needs a folder to serve");
+	if (o->dir) {
+		o->dir = absolute(o->dir);
+		o->foreground = true;
+	} else {
+		o->config = absolute(o->config ? o->config : OPTIONS_CONFIG);
+	}
+	if (!o->rundir) {
+		if (rundir_default(rundir, sizeof(rundir)))
+			return misuse("the name of the run directory is too long");
+		o->rundir = strdup(rundir);
+		if (!o->rundir)
+			err(1, NULL);
+	}
+	o->rundir = absolute(o->rundir);
+	return 0;
+}
+
+int options_parse(struct options *o, int argc, char **argv)
+{
+	*o = (struct options){0};
+	if (read_flags(o, argc, argv))
+		return -1;
+	if (o->help || o->version)
+		return 0;
+	return settle(o, argc, argv);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Tends slots: compares what each wants with what it has, asks the policy, and starts or drains. A
+ * start that fails costs patience, never an assertion. Called by boot through supervise.c, by
+ * roll.c and stop.c.
+ */
+#include "master/slot.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "master/birth.h"
+#include "master/policy.h"
+#include "worker/errlog.h"
+
+int slots_open(struct slots *s, const struct board *b)
+{
+	*s = (struct slots){.room = b->sizes.slots, .board = b};
+	s->slot = calloc(s->room, sizeof(*s->slot));
+	if (!s->slot)
+		return -1;
+	for (uint32_t i = 0; i < s->room; i++) {
+		s->slot[i].index = i;
+		for (unsigned half = 0; half < BOARD_HALVES; half++) {
+			struct child *c = &s->slot[i].child[half];
+
+			c->slot = i;
+			c->row = i * BOARD_HALVES + half;
+			c->control_fd = -1;
+			c->board = b;
+		}
+	}
+	return 0;
+}
+
+void slots_close(struct slots *s)
+{
+	free(s->slot);
+	s->slot = NULL;
+	s->room = 0;
+}
+
+static bool is_current(const struct slot *s, const struct child *c)
+{
+	return s->want && c->gen == s->want && c->serial == s->want_serial;
+}
+
+/* Whether a worker of the slot has this generation and the sockets that go with so many workers. */
+static bool has(const struct slot *s, const struct generation *gen, uint32_t workers)
+{
+	for (unsigned half = 0; gen && half < BOARD_HALVES; half++) {
+		const struct child *c = &s->child[half];
+
+		if (child_stays(c) && is_current(s, c) && c->gen == gen &&
+		    share_is(&c->share, gen, s->index, workers))
+			return true;
+	}
+	return false;
+}
+
+void slot_want(struct slot *s, struct generation *gen, uint32_t workers)
+{
+	if (!has(s, gen, workers))
+		s->want_serial++;
+	s->want = gen;
+	s->want_workers = workers;
+	s->deaths = 0;
+	s->failed_starts = 0;
+	s->failed_forks = 0;
+	s->next_start_us = 0;
+}
+
+static struct policy_slot view(const struct slot *s)
+{
+	struct policy_slot v = {.wanted = s->want, .next_start_us = s->next_start_us};
+
+	for (unsigned half = 0; half < BOARD_HALVES; half++) {
+		const struct child *c = &s->child[half];
+
+		if (!child_lives(c))
+			v.free_half = true;
+		else if (child_is_dying(c))
+			v.current_dying |= is_current(s, c);
+		else if (!child_stays(c))
+			continue;
+		else if (!is_current(s, c))
+			v.others = true;
+		else if (c->state == CHILD_READY)
+			v.current_ready = true;
+		else
+			v.current_starting = true;
+	}
+	return v;
+}
+
+enum slot_standing slot_standing(const struct slot *s)
+{
+	struct policy_slot v = view(s);
+
+	if (!s->want || v.current_ready)
+		return SLOT_SETTLED;
+	return s->failed_starts || s->failed_forks ? SLOT_FAILED : SLOT_PENDING;
+}
+
+bool slot_serves(const struct slot *s)
+{
+	for (unsigned half = 0; half < BOARD_HALVES; half++)
+		if (s->child[half].state == CHILD_READY)
+			return true;
+	return false;
+}
+
+bool slot_lives(const struct slot *s)
+{
+	for (unsigned half = 0; half < BOARD_HALVES; half++)
+		if (child_lives(&s->child[half]))
+			return true;
+	return false;
+}
+
+/* The half that no process uses, and not the last one if there is a choice: its connections can be
+ * read for longer. */
+static unsigned pick_half(const struct slot *s)
+{
+	unsigned other = (s->last_half + 1) % BOARD_HALVES;
+
+	return child_lives(&s->child[other]) ? s->last_half : other;
+}
+
+static void fork_failed(struct slots *s, struct slot *slot, uint64_t now_us)
+{
+	static struct errlog_limit limit;
+
+	snprintf(s->failure, sizeof(s->failure), "cannot start worker %u: %s", slot->index,
+		 strerror(errno));
+	board_add(&s->board->master->fork_failures, 1);
+	s->fork_failures++;
+	slot->failed_forks++;
+	s->next_fork_us = now_us + policy_patience_us(s->fork_failures + 1);
+	errlog_limited(&limit, ERRLOG_ERROR, "%s; trying again in %" PRIu64 " s", s->failure,
+		       policy_patience_us(s->fork_failures + 1) / POLICY_SECOND_US);
+}
+
+static void start(struct slots *s, struct slot *slot, uint64_t now_us)
+{
+	unsigned half = pick_half(slot);
+	struct birth birth = {
+	    .board = s->board,
+	    .gen = slot->want,
+	    .workers = slot->want_workers,
+	    .instance = s->instances + 1,
+	    .now_us = now_us,
+	    .forget = s->forget,
+	    .forget_arg = s->forget_arg,
+	};
+
+	if (birth_worker(&slot->child[half], &birth)) {
+		fork_failed(s, slot, now_us);
+		return;
+	}
+	slot->child[half].serial = slot->want_serial;
+	s->instances++;
+	s->fork_failures = 0;
+	s->next_fork_us = 0;
+	slot->instance = s->instances;
+	slot->last_half = half;
+}
+
+static void drain_others(struct slot *slot, uint64_t now_us)
+{
+	for (unsigned half = 0; half < BOARD_HALVES; half++) {
+		struct child *c = &slot->child[half];
+
+		if (child_stays(c) && !is_current(slot, c)) {
+			struct child_news news = {.now_us = now_us,
+						  .until_us = now_us + c->gen->settings->drain_us};
+
+			child_event(c, CHILD_DRAIN, &news);
+		}
+	}
+}
+
+/* How many may be started in this turn. */
+static unsigned starts_now(struct slots *s, uint64_t now_us)
+{
+	unsigned missing = 0, starting = 0;
+
+	if (s->closed || now_us < s->next_fork_us)
+		return 0;
+	for (uint32_t i = 0; i < s->room; i++) {
+		struct policy_slot v = view(&s->slot[i]);
+
+		starting += v.current_starting;
+		missing += policy_slot(&v, now_us) == POLICY_START;
+	}
+	return policy_starts(missing, starting);
+}
+
+void slots_tend(struct slots *s, uint64_t now_us)
+{
+	unsigned starts = starts_now(s, now_us);
+
+	for (uint32_t i = 0; i < s->room; i++) {
+		struct slot *slot = &s->slot[i];
+		struct policy_slot v = view(slot);
+
+		switch (policy_slot(&v, now_us)) {
+		case POLICY_REST:
+			break;
+		case POLICY_START:
+			if (starts && now_us >= s->next_fork_us) {
+				start(s, slot, now_us);
+				starts--;
+			}
+			break;
+		case POLICY_DRAIN:
+			drain_others(slot, now_us);
+			break;
+		}
+	}
+}
+
+static void watch_child(const struct slots *s, struct child *c, uint64_t now_us)
+{
+	struct child_news news = {.now_us = now_us};
+
+	if (c->deadline_us && now_us >= c->deadline_us) {
+		child_event(c, CHILD_EXPIRES, &news);
+		return;
+	}
+	if (c->state != CHILD_READY && c->state != CHILD_DRAINING)
+		return;
+	uint64_t fresh_us = c->ready_us > s->fresh_us ? c->ready_us : s->fresh_us;
+
+	if (!c->ready_us) /* told to drain before it was ready: its start counts as fresh */
+		fresh_us = c->started_us + POLICY_START_US;
+	if (policy_hung(now_us, child_beat_us(c), fresh_us, c->gen->settings->hang_us))
+		child_event(c, CHILD_HANGS, &news);
+}
+
+void slots_watch(struct slots *s, uint64_t now_us)
+{
+	for (uint32_t i = 0; i < slots_children(s); i++)
+		if (child_lives(slots_child(s, i)))
+			watch_child(s, slots_child(s, i), now_us);
+}
+
+void slots_postpone(struct slots *s, uint64_t now_us, uint64_t late_us)
+{
+	s->fresh_us = now_us;
+	for (uint32_t i = 0; i < slots_children(s); i++)
+		if (slots_child(s, i)->deadline_us)
+			slots_child(s, i)->deadline_us += late_us;
+}
+
+/* The last start of the slot ended unasked: the next one needs patience. */
+static void count_death(struct slots *s, struct slot *slot, enum child_fate fate,
+			const struct child *c, uint64_t now_us)
+{
+	uint64_t wait_us;
+
+	slot->deaths = policy_deaths(slot->deaths, c->ready_us ? now_us - c->ready_us : 0);
+	wait_us = policy_patience_us(slot->deaths);
+	slot->next_start_us = now_us + wait_us;
+	if (fate == FATE_UNBORN) {
+		slot->failed_starts++;
+		snprintf(s->failure, sizeof(s->failure), "%s", c->epitaph);
+	}
+	if (wait_us && !s->closed)
+		errlog(ERRLOG_WARN,
+		       "worker %u died %u times in a row: starting it again in %" PRIu64 " s",
+		       slot->index, slot->deaths, wait_us / POLICY_SECOND_US);
+}
+
+static void died(struct slots *s, struct slot *slot, struct child *c, int status, uint64_t now_us)
+{
+	struct child_news news = {.now_us = now_us, .status = status};
+	bool mourned = c->instance == slot->instance && is_current(slot, c);
+
+	child_listen(c, now_us); /* its last words */
+	enum child_fate fate = child_event(c, CHILD_DIES, &news);
+
+	if (mourned && (fate == FATE_DEAD || fate == FATE_UNBORN))
+		count_death(s, slot, fate, c, now_us);
+}
+
+void slots_died(struct slots *s, pid_t pid, int status, uint64_t now_us)
+{
+	for (uint32_t i = 0; i < slots_children(s); i++) {
+		struct child *c = slots_child(s, i);
+
+		if (child_lives(c) && c->pid == pid) {
+			died(s, &s->slot[c->slot], c, status, now_us);
+			return;
+		}
+	}
+	errlog(ERRLOG_DEBUG, "process %ld ended, which is no child of this master", (long)pid);
+}
+
+void slots_all(struct slots *s, enum child_event event, const struct child_news *news)
+{
+	for (uint32_t i = 0; i < slots_children(s); i++)
+		if (child_lives(slots_child(s, i)))
+			child_event(slots_child(s, i), event, news);
+}
+
+uint32_t slots_living(struct slots *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < slots_children(s); i++)
+		n += child_lives(slots_child(s, i));
+	return n;
+}
+
+uint32_t slots_serving(const struct slots *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->room; i++)
+		n += slot_serves(&s->slot[i]);
+	return n;
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+uint64_t slots_next_us(struct slots *s, uint64_t now_us)
+{
+	uint64_t next = s->next_fork_us > now_us ? s->next_fork_us : 0;
+
+	for (uint32_t i = 0; i < s->room; i++)
+		if (s->slot[i].want && s->slot[i].next_start_us > now_us)
+			next = sooner(next, s->slot[i].next_start_us);
+	for (uint32_t i = 0; i < slots_children(s); i++)
+		if (child_lives(slots_child(s, i)))
+			next = sooner(next, slots_child(s, i)->deadline_us);
+	return next;
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Makes the board: the file, its header and the descriptions by which readers find their way, all
+ * grown from shm/fields.h. Called by the master once per start; workers inherit the mapping and use
+ * the row accessors. It reads nothing back: that is shm/reader.c's business, which knows none of
+ * these structs.
+ */
+#include "shm/board.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shm/times.h"
+
+#define DIM(a) (sizeof(a) / sizeof((a)[0]))
+
+/* The file format. A change here is a new BOARD_LAYOUT, unless it only appends to the header. */
+static_assert(sizeof(struct board_header) == 136, "header");
+static_assert(offsetof(struct board_header, ready) == 16, "header: ready");
+static_assert(offsetof(struct board_header, tables_off) == 48, "header: offsets");
+static_assert(offsetof(struct board_header, boot_id) == 96, "header: boot_id");
+static_assert(sizeof(struct board_table) == 152 && alignof(struct board_table) == 8, "table");
+static_assert(sizeof(struct board_field) == 208 && alignof(struct board_field) == 4, "field");
+static_assert(sizeof(struct board_enum) == 48 && alignof(struct board_enum) == 4, "enum");
+static_assert(sizeof(((struct board_header *)0)->boot_id) == TIMES_BOOT_ID, "boot id");
+
+/* 100,000 idle connections cost what their rows cost: three cache lines each. */
+static_assert(sizeof(struct conn_row) == 192, "a connection row is three cache lines");
+
+#define FITS(text, type, member) (sizeof(text) <= sizeof(((type *)0)->member))
+
+#define CHECK_FIELD(knd, type, nam, dim, uni, lev, hlp)                                    \
+	static_assert(FITS(#nam, struct board_field, name), "field name too long: " #nam); \
+	static_assert(FITS(uni, struct board_field, unit), "unit too long: " #nam);        \
+	static_assert(FITS(hlp, struct board_field, help), "help too long: " #nam);        \
+	static_assert(offsetof(struct ROW, nam) % sizeof(type) == 0, "misaligned: " #nam);
+
+#define FIELD(knd, type, nam, dim, uni, lev, hlp)       \
+	{#nam,                                          \
+	 uni,                                           \
+	 BOARD_##knd,                                   \
+	 BOARD_##lev,                                   \
+	 sizeof(type),                                  \
+	 sizeof(((struct ROW *)0)->nam) / sizeof(type), \
+	 offsetof(struct ROW, nam),                     \
+	 hlp},
+
+/* ROW is the struct that CHECK_FIELD and FIELD look at: a row of X() does not say whose it is. */
+#define ROW master_row
+MASTER_FIELDS(CHECK_FIELD)
+static const struct board_field master_fields[] = {MASTER_FIELDS(FIELD)};
+#undef ROW
+#define ROW worker_row
+WORKER_FIELDS(CHECK_FIELD)
+static const struct board_field worker_fields[] = {WORKER_FIELDS(FIELD)};
+#undef ROW
+#define ROW listener_row
+LISTENER_FIELDS(CHECK_FIELD)
+static const struct board_field listener_fields[] = {LISTENER_FIELDS(FIELD)};
+#undef ROW
+#define ROW server_row
+SERVER_FIELDS(CHECK_FIELD)
+static const struct board_field server_fields[] = {SERVER_FIELDS(FIELD)};
+#undef ROW
+#define ROW listener_traffic_row
+LISTENER_TRAFFIC_FIELDS(CHECK_FIELD)
+static const struct board_field listener_traffic_fields[] = {LISTENER_TRAFFIC_FIELDS(FIELD)};
+#undef ROW
+#define ROW server_traffic_row
+SERVER_TRAFFIC_FIELDS(CHECK_FIELD)
+static const struct board_field server_traffic_fields[] = {SERVER_TRAFFIC_FIELDS(FIELD)};
+#undef ROW
+#define ROW conn_row
+CONN_FIELDS(CHECK_FIELD)
+static const struct board_field conn_fields[] = {CONN_FIELDS(FIELD)};
+#undef ROW
+
+enum {
+	LINE_BYTES = 64,
+	PAGE_BYTES = 4096
+};
+
+#define ALIGNED(n, to)   (((n) + (to)-1) / (to) * (to))
+#define ROW_STRIDE(type) ALIGNED(sizeof(type), (size_t)LINE_BYTES)
+
+struct table {
+	const char *name;
+	const char *help;
+	const struct board_field *fields;
+	uint32_t fields_count;
+	uint32_t stride;
+	bool grouped;
+};
+
+#define TABLE(nam, all_fields, group, hlp)                                                         \
+	[TABLE_##nam] = {#nam, hlp, nam##_fields, DIM(nam##_fields), ROW_STRIDE(struct nam##_row), \
+			 group},
+#define TABLE_INDEX(nam, all_fields, group, hlp) TABLE_##nam,
+#define TABLE_CHECK(nam, all_fields, group, hlp)                                           \
+	static_assert(FITS(#nam, struct board_table, name), "table name too long: " #nam); \
+	static_assert(FITS(hlp, struct board_table, help), "table help too long: " #nam);
+
+enum {
+	BOARD_TABLES(TABLE_INDEX) TABLES
+};
+BOARD_TABLES(TABLE_CHECK)
+static const struct table tables[TABLES] = {BOARD_TABLES(TABLE)};
+
+#define X(sym, text) [CONN_##sym] = (text),
+static const char *const conn_states[] = {CONN_STATES(X)};
+#undef X
+#define X(sym, text) [WORKER_##sym] = (text),
+static const char *const worker_states[] = {WORKER_STATES(X)};
+#undef X
+
+#define X(sym, text) {"conn_state", text, CONN_##sym},
+static const struct board_enum conn_state_enum[] = {CONN_STATES(X)};
+#undef X
+#define X(sym, text) {"worker_state", text, WORKER_##sym},
+static const struct board_enum worker_state_enum[] = {WORKER_STATES(X)};
+#undef X
+#define X(sym, text) {"master_state", text, MASTER_##sym},
+static const struct board_enum master_state_enum[] = {MASTER_STATES(X)};
+#undef X
+#define X(sym, text) {"result", text, RESULT_##sym},
+static const struct board_enum result_enum[] = {RESULTS(X)};
+#undef X
+#define X(sym, txt) static_assert(FITS(txt, struct board_enum, text), "enum text too long: " txt);
+CONN_STATES(X)
+WORKER_STATES(X)
+MASTER_STATES(X)
+RESULTS(X)
+#undef X
+
+static const struct {
+	const struct board_enum *texts;
+	uint32_t count;
+} enums[] = {
+    {conn_state_enum, DIM(conn_state_enum)},
+    {worker_state_enum, DIM(worker_state_enum)},
+    {master_state_enum, DIM(master_state_enum)},
+    {result_enum, DIM(result_enum)},
+};
+
+const char *conn_state_name(unsigned state)
+{
+	return state < DIM(conn_states) ? conn_states[state] : "?";
+}
+
+const char *worker_state_name(unsigned state)
+{
+	return state < DIM(worker_states) ? worker_states[state] : "?";
+}
+
+/* Where everything lies in the file. */
+struct plan {
+	uint32_t fields, enums;
+	uint64_t tables_off, fields_off, enums_off;
+	uint64_t offset[TABLES];
+	uint32_t rows[TABLES];
+	uint32_t group_rows[TABLES];
+	uint64_t head_bytes; /* header and descriptions, up to the first row */
+	uint64_t bytes;
+};
+
+static int plan_rows(struct plan *p, const struct board_sizes *s)
+{
+	uint64_t workers = (uint64_t)s->slots * BOARD_HALVES;
+	uint64_t groups[TABLES] = {[TABLE_listener_traffic] = s->listeners,
+				   [TABLE_server_traffic] = s->servers,
+				   [TABLE_conn] = s->conns_per_worker};
+	uint64_t rows[TABLES] = {[TABLE_master] = 1,
+				 [TABLE_worker] = workers,
+				 [TABLE_listener] = s->listeners,
+				 [TABLE_server] = s->servers};
+
+	if (!s->slots || !s->conns_per_worker || !s->listeners || !s->servers) {
+		errno = EINVAL;
+		return -1;
+	}
+	for (unsigned t = 0; t < TABLES; t++) {
+		uint64_t all = tables[t].grouped ? groups[t] * workers : rows[t];
+
+		if (all > UINT32_MAX || workers > UINT32_MAX) {
+			errno = EOVERFLOW;
+			return -1;
+		}
+		p->rows[t] = (uint32_t)all;
+		p->group_rows[t] = (uint32_t)groups[t];
+	}
+	return 0;
+}
+
+static int plan_make(struct plan *p, const struct board_sizes *sizes)
+{
+	memset(p, 0, sizeof(*p));
+	if (plan_rows(p, sizes) != 0)
+		return -1;
+	for (unsigned t = 0; t < TABLES; t++)
+		p->fields += tables[t].fields_count;
+	for (unsigned e = 0; e < DIM(enums); e++)
+		p->enums += enums[e].count;
+	p->tables_off = ALIGNED(sizeof(struct board_header), 8);
+	p->fields_off = p->tables_off + TABLES * sizeof(struct board_table);
+	p->enums_off = p->fields_off + p->fields * sizeof(struct board_field);
+	p->head_bytes = ALIGNED(p->enums_off + p->enums * sizeof(struct board_enum), PAGE_BYTES);
+	p->bytes = p->head_bytes;
+	for (unsigned t = 0; t < TABLES; t++) {
+		p->offset[t] = p->bytes;
+		p->bytes += ALIGNED((uint64_t)p->rows[t] * tables[t].stride, PAGE_BYTES);
+	}
+	if (p->bytes > SSIZE_MAX) {
+		errno = EOVERFLOW;
+		return -1;
+	}
+	return 0;
+}
+
+/* Writes header and descriptions to image, which has head_bytes of zeros; not ready yet. */
+static void describe(char *image, const struct plan *p)
+{
+	struct board_header *h = (struct board_header *)(void *)image;
+	struct board_table *table = (struct board_table *)(void *)(image + p->tables_off);
+	struct board_field *field = (struct board_field *)(void *)(image + p->fields_off);
+	struct board_enum *text = (struct board_enum *)(void *)(image + p->enums_off);
+
+	*h = (struct board_header){
+	    .magic = BOARD_MAGIC,
+	    .layout = BOARD_LAYOUT,
+	    .header_bytes = sizeof(*h),
+	    .tables = TABLES,
+	    .fields = p->fields,
+	    .enums = p->enums,
+	    .table_stride = sizeof(*table),
+	    .field_stride = sizeof(*field),
+	    .enum_stride = sizeof(*text),
+	    .tables_off = p->tables_off,
+	    .fields_off = p->fields_off,
+	    .enums_off = p->enums_off,
+	    .file_bytes = p->bytes,
+	    .created_us = times_mono_us(),
+	    .created_real_us = times_real_us(),
+	};
+	times_boot_id(h->boot_id);
+	for (uint32_t t = 0, first = 0; t < TABLES; first += tables[t].fields_count, t++) {
+		table[t] = (struct board_table){.offset = p->offset[t],
+						.stride = tables[t].stride,
+						.rows = p->rows[t],
+						.first_field = first,
+						.fields = tables[t].fields_count,
+						.group_rows = p->group_rows[t]};
+		strcpy(table[t].name, tables[t].name);
+		strcpy(table[t].help, tables[t].help);
+		memcpy(field + first, tables[t].fields, tables[t].fields_count * sizeof(*field));
+	}
+	for (unsigned e = 0; e < DIM(enums); text += enums[e].count, e++)
+		memcpy(text, enums[e].texts, enums[e].count * sizeof(*text));
+}
+
+void *board_image(const struct board_sizes *sizes, size_t *bytes_out)
+{
+	struct plan p;
+	char *image;
+
+	if (plan_make(&p, sizes) != 0 || (image = calloc(1, p.bytes)) == NULL)
+		return NULL;
+	describe(image, &p);
+	((struct board_header *)(void *)image)->ready = 1;
+	*bytes_out = p.bytes;
+	return image;
+}
+
+static int write_all(int fd, const char *from, size_t bytes)
+{
+	for (size_t done = 0; done < bytes;) {
+		ssize_t n = pwrite(fd, from + done, bytes - done, (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+/*
+ * Fills a new file. Header and descriptions are written, not stored through the mapping, and the
+ * master's row gets its page now, so that a full disk is an errno here and no SIGBUS later.
+ */
+static int file_fill(int fd, const struct plan *p)
+{
+	char *image = calloc(1, p->head_bytes);
+	off_t reserve = (off_t)(p->offset[TABLE_master] + tables[TABLE_master].stride);
+	int err = -1;
+
+	if (image == NULL)
+		return -1;
+	describe(image, p);
+	if (fchmod(fd, 0640) == 0 && ftruncate(fd, (off_t)p->bytes) == 0 &&
+	    (errno = posix_fallocate(fd, 0, reserve)) == 0)
+		err = write_all(fd, image, p->head_bytes);
+	free(image);
+	return err;
+}
+
+static void attach(struct board *b, char *base, const struct plan *p, const struct board_sizes *s)
+{
+	*b = (struct board){
+	    .base = base,
+	    .bytes = p->bytes,
+	    .sizes = *s,
+	    .master = (struct master_row *)(void *)(base + p->offset[TABLE_master]),
+	    .worker = base + p->offset[TABLE_worker],
+	    .listener = base + p->offset[TABLE_listener],
+	    .server = base + p->offset[TABLE_server],
+	    .listener_traffic = base + p->offset[TABLE_listener_traffic],
+	    .server_traffic = base + p->offset[TABLE_server_traffic],
+	    .conn = base + p->offset[TABLE_conn],
+	    .worker_stride = tables[TABLE_worker].stride,
+	    .listener_stride = tables[TABLE_listener].stride,
+	    .server_stride = tables[TABLE_server].stride,
+	    .listener_traffic_stride = tables[TABLE_listener_traffic].stride,
+	    .server_traffic_stride = tables[TABLE_server_traffic].stride,
+	    .conn_stride = tables[TABLE_conn].stride,
+	};
+	__atomic_store_n(&((struct board_header *)(void *)base)->ready, 1, __ATOMIC_RELEASE);
+}
+
+/* Puts the finished file in its place; what stood there is kept as .prev. */
+static int file_place(const char *fresh, const char *path)
+{
+	char prev[PATH_MAX];
+
+	if ((size_t)snprintf(prev, sizeof(prev), "%s.prev", path) >= sizeof(prev)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if (rename(path, prev) != 0 && errno != ENOENT)
+		return -1;
+	return rename(fresh, path);
+}
+
+int board_create(struct board *b, const char *path, const struct board_sizes *sizes)
+{
+	char fresh[PATH_MAX];
+	struct plan p;
+	void *base = MAP_FAILED;
+	int fd = -1, saved;
+
+	if (plan_make(&p, sizes) != 0)
+		return -1;
+	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if (unlink(fresh) != 0 && errno != ENOENT)
+		return -1;
+	fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	if (file_fill(fd, &p) != 0)
+		goto fail;
+	base = mmap(NULL, p.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (base == MAP_FAILED)
+		goto fail;
+	attach(b, base, &p, sizes);
+	if (file_place(fresh, path) != 0)
+		goto fail;
+	close(fd);
+	return 0;
+fail:
+	saved = errno;
+	if (base != MAP_FAILED)
+		board_unmap(b);
+	close(fd);
+	unlink(fresh);
+	errno = saved;
+	return -1;
+}
+
+void board_unmap(struct board *b)
+{
+	if (b->base != NULL)
+		munmap(b->base, b->bytes);
+	memset(b, 0, sizeof(*b));
+}
+
+static uint32_t worker_rows(const struct board *b)
+{
+	return b->sizes.slots * BOARD_HALVES;
+}
+
+static void *row_at(char *table, uint32_t stride, uint64_t i)
+{
+	return table + i * stride;
+}
+
+struct worker_row *board_worker(const struct board *b, uint32_t row)
+{
+	assert(row < worker_rows(b));
+	return row_at(b->worker, b->worker_stride, row);
+}
+
+struct listener_row *board_listener(const struct board *b, uint32_t i)
+{
+	assert(i < b->sizes.listeners);
+	return row_at(b->listener, b->listener_stride, i);
+}
+
+struct server_row *board_server(const struct board *b, uint32_t i)
+{
+	assert(i < b->sizes.servers);
+	return row_at(b->server, b->server_stride, i);
+}
+
+struct listener_traffic_row *board_listener_traffic(const struct board *b, uint32_t worker_row,
+						    uint32_t i)
+{
+	assert(worker_row < worker_rows(b) && i < b->sizes.listeners);
+	return row_at(b->listener_traffic, b->listener_traffic_stride,
+		      (uint64_t)worker_row * b->sizes.listeners + i);
+}
+
+struct server_traffic_row *board_server_traffic(const struct board *b, uint32_t worker_row,
+						uint32_t i)
+{
+	assert(worker_row < worker_rows(b) && i < b->sizes.servers);
+	return row_at(b->server_traffic, b->server_traffic_stride,
+		      (uint64_t)worker_row * b->sizes.servers + i);
+}
+
+struct conn_row *board_conns(const struct board *b, uint32_t worker_row)
+{
+	assert(worker_row < worker_rows(b));
+	return row_at(b->conn, b->conn_stride, (uint64_t)worker_row * b->sizes.conns_per_worker);
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The master dies: its workers serve on for a while, and the board can be read, also when all are dead.
+. "$(dirname "$0")/lib.sh"
+
+mkdir "$T/www"
+printf 'hello\n' >"$T/www/index.html"
+start_drover <<EOF
+workers = 2
+worker_connections = 1000
+orphan = 2s
+drain = 2s
+server "site" {
+    listen = { "127.0.0.1:0" }
+    location "/" { root = "$T/www" }
+}
+EOF
+mapfile -t all < <(worker_pids)
+curl -sS "http://127.0.0.1:$PORT/" >/dev/null
+expect_stat requests -eq 1
+
+kill -KILL "$DROVER_PID"
+{ wait "$DROVER_PID"; } 2>/dev/null
+master=$DROVER_PID
+DROVER_PID=
+is "$(curl -sS -m 5 "http://127.0.0.1:$PORT/")" hello 'orphans serve'
+is "$(stat_of requests)" 2 'the board is readable, and counts on'
+fails 'droverctl reload finds no master' ctl reload
+expect_gone "${all[0]}" 20
+expect_gone "${all[1]}" 20
+
+# A new start is not held up by what the old one left.
+port=$PORT
+sed -i "s/127.0.0.1:0/127.0.0.1:$port/" "$T/drover.conf"
+start_drover
+isnt "$DROVER_PID" "$master" 'a new master'
+is "$(curl -sS -m 5 "http://127.0.0.1:$port/")" hello 'serves at the same address'
+is "$("$BUILD/droverctl" --board "$RUN/drover.board.prev" stat -H requests | cut -f 2)" 2 'the board of before is kept and readable'
+
+# All at once.
+mapfile -t all < <(worker_pids)
+kill -KILL "$DROVER_PID" "${all[@]}"
+{ wait "$DROVER_PID"; } 2>/dev/null
+DROVER_PID=
+expect_gone "${all[0]}"
+expect_gone "${all[1]}"
+is "$(stat_of requests)" 1 'the board is readable when all are dead'
+ok 'workers' ctl workers -a
+ok 'connections' ctl conns
+done_testing

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A reload whose workers cannot start: those already replaced go back, and nobody notices but the operator.
+. "$(dirname "$0")/lib.sh"
+
+command -v prlimit >/dev/null || skip_all 'prlimit is not installed'
+mkdir "$T/one" "$T/two"
+printf 'one\n' >"$T/one/index.html"
+printf 'two\n' >"$T/two/index.html"
+
+site() {
+	config <<EOF
+workers = 2
+worker_connections = 1000
+drain = 60s
+server "site" {
+    listen = { "127.0.0.1:0" }
+    location "/" { root = "$T/$1" }
+}
+EOF
+}
+
+get() {
+	curl -sS -m 5 "http://127.0.0.1:$PORT/"
+}
+
+# A limit on the size of files is one on the arena of a worker: with it, no worker can start.
+forbid() {
+	prlimit --pid "$DROVER_PID" --fsize=4096:unlimited
+}
+
+permit() {
+	prlimit --pid "$DROVER_PID" --fsize=unlimited:unlimited
+}
+
+pid_of() {
+	ctl workers -H | awk -F '\t' -v slot="$1" '$1 == slot && $4 == "ready" { print $3 }'
+}
+
+generations() {
+	ctl workers -H | awk -F '\t' '$4 == "ready" { print $2 }' | sort | tr '\n' ' '
+}
+
+site one
+start_drover
+like "$(ctl workers -H | head -n 1)" $'^0\t1\t' 'the second column of workers is the generation'
+mapfile -t old < <(worker_pids | sort)
+allow_log 'worker cannot start: '
+allow_log 'exited with status 1 before it was ready'
+allow_log 'reload failed, generation '
+
+# The first slot fails: nobody was replaced.
+site two
+forbid
+ctl reload >"$T/out" 2>"$T/err"
+is "$?" 1 'droverctl ends with status 1'
+like "$(tr -s ' \n' ' ' <"$T/err")" 'worker 0 \(pid [0-9]+, generation 2\) exited with status 1 before it was ready' 'and says why'
+permit
+is "$(worker_pids | sort | tr '\n' ' ')" "${old[*]} " 'the same workers'
+is "$(get)" one 'the old configuration serves'
+is "$(stat_of master.generation)" 1 'it is still generation 1'
+ok 'the next one goes well' ctl reload
+is "$(get)" two 'the new configuration serves'
+generation=$(stat_of master.generation)
+
+# The second slot fails, with the first one replaced: its new worker has to wait for an old one that drains, and
+# meanwhile no worker may start any more.
+kill -STOP "$(pid_of 0)"
+exec 5<>"/dev/tcp/127.0.0.1/$PORT"
+printf 'GET / HTTP/1.1\r\nHost: si' >&5
+expect_stat conns -eq 1
+kill -CONT "$(pid_of 0)"
+ok 'reload' ctl reload
+is "$(generations)" "$((generation + 1)) $((generation + 1)) " 'both are new'
+is "$(ctl workers -H | awk -F '\t' '$4 == "draining" { print $1 }')" 1 'the old one of slot 1 drains'
+first=$(pid_of 0) second=$(pid_of 1)
+site one
+kill -HUP "$DROVER_PID"
+replaced() {
+	local pid
+	pid=$(pid_of 0)
+	[ -n "$pid" ] && [ "$pid" != "$first" ]
+}
+ok 'slot 0 is replaced' wait_for 10 replaced
+is "$(pid_of 1)" "$second" 'slot 1 is not'
+is "$(ctl stat -H master.reload_result | cut -f 2)" pending 'the reload is under way'
+forbid
+printf 'te\r\n\r\n' >&5
+like "$(timeout 10 cat <&5)" 'two$' 'the connection ends'
+exec 5>&-
+ended() {
+	[ "$(ctl stat -H master.reload_result | cut -f 2)" = failed ]
+}
+ok 'the reload fails' wait_for 20 ended
+like "$(ctl stat -H master.reload_error)" 'worker 1 \(pid [0-9]+, generation [0-9]+\) exited with status 1' 'because of slot 1'
+is "$(pid_of 1)" "$second" 'whose worker serves on'
+permit
+back() {
+	[ "$(generations)" = "$((generation + 1)) $((generation + 1)) " ]
+}
+ok 'slot 0 is back' wait_for 20 back
+is "$(stat_of master.generation)" $((generation + 1)) 'the generation in force is the one of before'
+for _ in {1..10}; do [ "$(get)" = two ] || fail 'it serves as before'; done
+pass 'it serves as before'
+ok 'and reloads' ctl reload
+is "$(get)" one 'to the new configuration'
+done_testing
