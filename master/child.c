@@ -161,9 +161,24 @@ static enum child_fate has_reopened(struct child *c, const struct child_news *n)
 	return FATE_LIVES;
 }
 
+/* Gives both the ends of a channel of their own: the connections go that way. */
+static int introduce(const struct child *c, const struct child *successor, uint64_t until_us)
+{
+	int ends[2], error;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
+		return -1;
+	error = child_tell_fds(successor, CONTROL_TAKE, 0, &ends[1], 1) ||
+		child_tell_fds(c, CONTROL_DRAIN, until_us, &ends[0], 1);
+	close(ends[0]);
+	close(ends[1]);
+	return error ? -1 : 0;
+}
+
 static enum child_fate drain(struct child *c, const struct child_news *n)
 {
-	order(c, CONTROL_DRAIN, n->flags, n->until_us, "drain");
+	if (!n->successor || introduce(c, n->successor, n->until_us))
+		order(c, CONTROL_DRAIN, n->flags, n->until_us, "drain");
 	c->cause = CAUSE_ASKED;
 	set_state(c, CHILD_DRAINING, n->until_us + POLICY_OVERDUE_US);
 	return FATE_LIVES;

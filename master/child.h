@@ -54,9 +54,10 @@ enum child_cause {
 /* What an event says; fields that it does not need are 0. */
 struct child_news {
 	uint64_t now_us;
-	uint64_t until_us; /* CHILD_DRAIN: CLOCK_MONOTONIC */
-	uint32_t flags;    /* CHILD_DRAIN: of struct control_msg */
-	int status;        /* CHILD_DIES: of waitpid(2) */
+	uint64_t until_us;             /* CHILD_DRAIN: CLOCK_MONOTONIC */
+	uint32_t flags;                /* CHILD_DRAIN: of struct control_msg */
+	int status;                    /* CHILD_DIES: of waitpid(2) */
+	const struct child *successor; /* CHILD_DRAIN: takes the connections; NULL: they end */
 };
 
 /* What an event came to. */

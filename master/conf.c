@@ -99,13 +99,12 @@ static int build(struct load *l, const struct origin *o)
 	l->fill.src = &l->src;
 	l->fill.dir = l->src.dir;
 	l->fill.root = l->tree;
-	if (conf_fill(&l->fill) < 0)
-		longjmp(l->out, 1);
+	conf_fill(&l->fill);
 	if (l->src.m->errors > 0)
 		return -1;
 	s->route = route_build(s);
 	if (s->route == NULL)
-		longjmp(l->out, 1);
+		pool_empty(s->memory);
 	conf_check_routes(&l->fill);
 	return 0;
 }

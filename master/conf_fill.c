@@ -184,23 +184,33 @@ static void fill_identity(struct conf_fill *f)
 				  "group: there is no group '%s'", s->group);
 }
 
-/* mime_load() must never wait for a FIFO. */
-static int fill_mime(struct conf_fill *f)
+static bool is_file(const char *path)
 {
 	struct stat st;
-	int at = conf_fill_at(f->root, "mime_types");
-	bool found = stat(f->s->mime_types, &st) == 0;
 
-	if (at != 0 && !found)
-		conf_source_error(f->src, at, "mime_types: %s: %s", f->s->mime_types,
-				  strerror(errno));
-	else if (at != 0 && !S_ISREG(st.st_mode))
-		conf_source_error(f->src, at, "mime_types: %s is not a file", f->s->mime_types);
-	f->s->mime = mime_load(found && S_ISREG(st.st_mode) ? f->s->mime_types : NULL);
-	return f->s->mime == NULL ? -1 : 0;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-static int fill_global(struct conf_fill *f)
+static void check_mime(const struct conf_fill *f)
+{
+	int at = conf_fill_at(f->root, "mime_types");
+
+	if (at != 0 && access(f->s->mime_types, R_OK) < 0)
+		conf_source_error(f->src, at, "mime_types: %s: %s", f->s->mime_types,
+				  strerror(errno));
+	else if (at != 0 && !is_file(f->s->mime_types))
+		conf_source_error(f->src, at, "mime_types: %s is not a file", f->s->mime_types);
+}
+
+const struct mime *conf_fill_mime(struct conf_fill *f)
+{
+	/* mime_load() would wait for a FIFO. */
+	if (f->s->mime == NULL)
+		f->s->mime = mime_load(is_file(f->s->mime_types) ? f->s->mime_types : NULL);
+	return f->s->mime != NULL ? f->s->mime : pool_empty(f->pool);
+}
+
+static void fill_global(struct conf_fill *f)
 {
 	void *const base[CONF_BASES] = {
 	    [CONF_IN_SETTINGS] = f->s,
@@ -220,11 +230,9 @@ static int fill_global(struct conf_fill *f)
 	fill_workers(f);
 	fill_identity(f);
 	f->s->deadlines = f->server.deadlines;
-	if (fill_mime(f) < 0)
-		return -1;
+	check_mime(f);
 	conf_place_headers(f, f->root, &f->place);
 	conf_place_pages(f, f->root, &f->place);
-	return 0;
 }
 
 /* Index of a log in settings.logs, -1 for "off". */
@@ -301,14 +309,13 @@ static void fill_server(struct conf_fill *f, cfg_t *sec, uint32_t number)
 	conf_check_server(f, sec, srv);
 }
 
-int conf_fill(struct conf_fill *f)
+void conf_fill(struct conf_fill *f)
 {
 	unsigned n = conf_tree_sections(f->root, "server");
 	struct settings *s = f->s;
 
 	f->logs.pool = f->listeners.pool = f->names.pool = f->titles.pool = f->scratch;
-	if (fill_global(f) < 0)
-		return -1;
+	fill_global(f);
 	s->servers = pool_array(f->pool, n, sizeof(*s->servers));
 	f->sections = pool_array(f->scratch, n, sizeof(cfg_t *));
 	for (unsigned i = 0; i < n; i++) {
@@ -319,5 +326,6 @@ int conf_fill(struct conf_fill *f)
 	}
 	conf_listen_defaults(f);
 	conf_check_global(f);
-	return 0;
+	if (f->src->m->errors == 0)
+		conf_fill_mime(f);
 }

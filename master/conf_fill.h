@@ -35,11 +35,8 @@ struct conf_fill {
 	cfg_t **sections;               /* beside settings.servers */
 };
 
-/*
- * Fills s from root. s->memory and s->file are set already. Everything but route is made;
- * returns 0, or -1 if something cannot be made because memory is out.
- */
-int conf_fill(struct conf_fill *f);
+/* Fills s from root. s->memory and s->file are set already. Everything but route is made. */
+void conf_fill(struct conf_fill *f);
 
 /* For the parts: all options of a section that have a field of their own. */
 void conf_fill_options(struct conf_fill *f, cfg_t *sec, const struct conf_option *table,
@@ -48,6 +45,8 @@ void conf_fill_options(struct conf_fill *f, cfg_t *sec, const struct conf_option
 int conf_fill_at(cfg_t *sec, const char *option);
 /* Did the walk leave something out of this section? Then what it lacks may be that. */
 bool conf_fill_damaged(const struct conf_fill *f, cfg_t *sec);
+/* The table of media types, loaded when it is first asked for. */
+const struct mime *conf_fill_mime(struct conf_fill *f);
 /* "FILE:LINE" */
 const char *conf_fill_where(const struct conf_fill *f, int at);
 struct conf_pos conf_fill_pos(const struct conf_fill *f, int at);

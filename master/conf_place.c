@@ -111,7 +111,7 @@ static void fill_page(struct conf_fill *f, cfg_t *sec, struct error_page *page)
 		conf_source_error(f->src, file_at, "file: %s: %s", page->file,
 				  conf_read_why(errno));
 	if (page->type == NULL)
-		page->type = mime_type(f->s->mime, page->file, strlen(page->file),
+		page->type = mime_type(conf_fill_mime(f), page->file, strlen(page->file),
 				       f->s->default_type);
 }
 
@@ -356,10 +356,11 @@ static const struct purpose *find_purpose(const struct conf_fill *f, cfg_t *sec,
 		}
 		other = conf_fill_at(sec, found->option);
 		conf_source_error(
-		    f->src, at > other ? at : other,
+		    f->src, at >= other ? at : other,
 		    "a location has one purpose: '%s' and '%s' (%s) exclude each other",
-		    at > other ? p->option : found->option, at > other ? found->option : p->option,
-		    conf_fill_where(f, at > other ? other : at));
+		    at >= other ? p->option : found->option,
+		    at >= other ? found->option : p->option,
+		    conf_fill_where(f, at >= other ? other : at));
 	}
 	return found;
 }

@@ -39,6 +39,9 @@ static int note_word(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result
 
 /* conf_walk lets nothing pass that libconfuse refuses: this is for what nobody thought of. */
 static void note_error(cfg_t *cfg, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+
+static void note_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	char text[256];
 
@@ -87,10 +90,13 @@ cfg_t *conf_tree_parse(struct conf_source *src, struct pool *pool)
 		cfg_set_error_function(cfg, note_error);
 		rc = cfg_parse_buf(cfg, src->text);
 	}
-	if (rc != CFG_SUCCESS) {
-		if (src->m->errors == errors)
-			conf_source_error(src, 1, "out of memory");
+	if (rc != CFG_SUCCESS && src->m->errors > errors) {
 		cfg_free(cfg);
+		cfg = NULL;
+	} else if (rc != CFG_SUCCESS) {
+		/* libconfuse 3.3 leaves half-made sections when memory runs out, and crashes when
+		 * they are freed: they stay. */
+		conf_source_error(src, 1, "out of memory");
 		cfg = NULL;
 	}
 	pool_escape(pool, out);

@@ -65,14 +65,15 @@ fail:
 	return -1;
 }
 
-static unsigned reopen(int *fd, const char *what, const char *path, char *error, size_t size)
+/* The number stays: whoever writes to it goes on without being told. */
+static unsigned reopen(int fd, const char *what, const char *path, char *error, size_t size)
 {
 	int fresh = open_said(what, path, error, size);
 
 	if (fresh < 0)
 		return 1;
-	close(*fd);
-	*fd = fresh;
+	dup3(fresh, fd, O_CLOEXEC);
+	close(fresh);
 	return 0;
 }
 
@@ -81,7 +82,7 @@ unsigned logs_reopen(struct logs *l, const struct settings *s, char *error, size
 	unsigned failed = 0;
 
 	for (uint32_t i = 0; i < l->count; i++)
-		failed += reopen(&l->fds[i], "access log", s->logs[i].path, error, size);
-	failed += reopen(&l->error_fd, "error log", s->error_log, error, size);
+		failed += reopen(l->fds[i], "access log", s->logs[i].path, error, size);
+	failed += reopen(l->error_fd, "error log", s->error_log, error, size);
 	return failed;
 }

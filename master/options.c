@@ -6,10 +6,7 @@
 #include "master/options.h"
 
 #include <err.h>
-#include <limits.h>
 #include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "shm/rundir.h"
@@ -30,18 +27,20 @@ void options_usage(FILE *out)
 	      out);
 }
 
-/* The path as seen from "/"; it need not exist. Ends the program for want of memory. */
-static const char *absolute(const char *path)
+/* The path as seen from "/", in a buffer; it need not exist. */
+static const char *absolute(const char *path, char out[PATH_MAX])
 {
-	char cwd[PATH_MAX], *full;
+	char cwd[PATH_MAX];
+	int len;
 
 	if (path[0] == '/')
 		return path;
 	if (!getcwd(cwd, sizeof(cwd)))
 		err(1, "cannot tell the working directory, which '%s' is relative to", path);
-	if (asprintf(&full, "%s/%s", cwd, path) < 0)
-		err(1, NULL);
-	return full;
+	len = snprintf(out, PATH_MAX, "%s/%s", cwd, path);
+	if (len < 0 || len >= PATH_MAX)
+		errx(1, "the path of '%s' is too long", path);
+	return out;
 }
 
 static int __attribute__((format(printf, 1, 2))) misuse(const char *fmt, ...)
@@ -98,8 +97,6 @@ static int read_flags(struct options *o, int argc, char **argv)
 /* What belongs together, and what is missing. */
 static int settle(struct options *o, int argc, char **argv)
 {
-	char rundir[PATH_MAX];
-
 	if (optind < argc)
 		o->dir = argv[optind++];
 	if (optind < argc)
@@ -110,19 +107,14 @@ static int settle(struct options *o, int argc, char **argv)
 	if (o->listen && !o->dir)
 		return misuse("-l needs a folder to serve");
 	if (o->dir) {
-		o->dir = absolute(o->dir);
+		o->dir = absolute(o->dir, o->paths[0]);
 		o->foreground = true;
 	} else {
-		o->config = absolute(o->config ? o->config : OPTIONS_CONFIG);
+		o->config = absolute(o->config ? o->config : OPTIONS_CONFIG, o->paths[0]);
 	}
-	if (!o->rundir) {
-		if (rundir_default(rundir, sizeof(rundir)))
-			return misuse("the name of the run directory is too long");
-		o->rundir = strdup(rundir);
-		if (!o->rundir)
-			err(1, NULL);
-	}
-	o->rundir = absolute(o->rundir);
+	if (!o->rundir && rundir_default(o->paths[1], sizeof(o->paths[1])))
+		return misuse("the name of the run directory is too long");
+	o->rundir = absolute(o->rundir ? o->rundir : o->paths[1], o->paths[2]);
 	return 0;
 }
 

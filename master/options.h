@@ -5,6 +5,7 @@
 #ifndef DROVER_MASTER_OPTIONS_H
 #define DROVER_MASTER_OPTIONS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -18,7 +19,7 @@
 /* The configuration that is read when neither a file nor a folder is named. */
 #define OPTIONS_CONFIG DROVER_SYSCONFDIR "/drover/drover.conf"
 
-/* Strings live as long as the program. */
+/* Does not move once it is filled: paths point into it. */
 struct options {
 	const char *config; /* absolute path of the configuration, or NULL if a folder is served
 			       without one */
@@ -30,6 +31,7 @@ struct options {
 	bool version;       /* -V */
 	bool help;          /* -h */
 	bool foreground;    /* -F, or a folder is served */
+	char paths[3][PATH_MAX];
 };
 
 /* Returns 0, or -1 after saying on standard error what is wrong (exit status 2). */

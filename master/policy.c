@@ -50,6 +50,8 @@ enum policy_step policy_slot(const struct policy_slot *slot, uint64_t now_us)
 		return POLICY_DRAIN;
 	if (!slot->wanted || slot->current_ready || slot->current_starting)
 		return POLICY_REST;
+	if (slot->crowded)
+		return POLICY_CLEAR;
 	if (slot->current_dying || !slot->free_half || now_us < slot->next_start_us)
 		return POLICY_REST;
 	return POLICY_START;

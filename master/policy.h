@@ -53,12 +53,14 @@ struct policy_slot {
 	bool current_dying; /* being ended for a fault: its death counts before anybody follows */
 	bool others;        /* children that are not current and not yet told to end */
 	bool free_half;     /* room for one more child */
+	bool crowded;       /* no room, and none of those in it was told to end */
 	uint64_t next_start_us;
 };
 enum policy_step {
 	POLICY_REST,
 	POLICY_START, /* start a current child */
-	POLICY_DRAIN  /* drain the others */
+	POLICY_DRAIN, /* drain the others */
+	POLICY_CLEAR  /* drain one of the others, to make room */
 };
 enum policy_step policy_slot(const struct policy_slot *slot, uint64_t now_us);
 

@@ -54,7 +54,7 @@ jmp_buf *pool_escape(struct pool *p, jmp_buf *out)
 	return was;
 }
 
-static void *none_left(struct pool *p)
+void *pool_empty(struct pool *p)
 {
 	if (p->out != NULL)
 		longjmp(*p->out, 1);
@@ -87,14 +87,14 @@ void *pool_alloc(struct pool *p, size_t size)
 	void *piece;
 
 	if (size > SIZE_MAX / 2)
-		return none_left(p);
+		return pool_empty(p);
 	size = (size + align - 1) / align * align;
 	if (size == 0)
 		size = align;
 	if (c == NULL || c->room - c->used < size)
 		c = chunk_add(p, size);
 	if (c == NULL)
-		return none_left(p);
+		return pool_empty(p);
 	piece = c->bytes + c->used;
 	c->used += size;
 	return piece;
@@ -105,7 +105,7 @@ void *pool_array(struct pool *p, size_t count, size_t size)
 	size_t bytes;
 
 	if (__builtin_mul_overflow(count, size, &bytes))
-		return none_left(p);
+		return pool_empty(p);
 	return pool_alloc(p, bytes);
 }
 
@@ -133,7 +133,7 @@ char *pool_printf(struct pool *p, const char *fmt, ...)
 	len = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
 	if (len < 0)
-		return none_left(p);
+		return pool_empty(p);
 	text = pool_alloc(p, (size_t)len + 1);
 	if (text == NULL)
 		return NULL;

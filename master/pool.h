@@ -23,6 +23,9 @@ void pool_free(struct pool *p);
  */
 jmp_buf *pool_escape(struct pool *p, jmp_buf *out);
 
+/* For others that ran out of memory: jumps, or returns NULL. */
+void *pool_empty(struct pool *p);
+
 /* Zeroed, aligned for any object. The size may be 0. */
 void *pool_alloc(struct pool *p, size_t size);
 void *pool_array(struct pool *p, size_t count, size_t size);

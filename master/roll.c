@@ -53,18 +53,29 @@ static void surplus_leaves(const struct roll *r, struct slots *s, uint32_t worke
 			slot_want(&s->slot[i], NULL, 0);
 }
 
-/* Slots are sent back if they were sent forward, which their wants tell. */
+static void want_back(const struct roll *r, struct slots *s, uint32_t i)
+{
+	if (i < r->from_workers)
+		slot_want(&s->slot[i], r->from, r->from_workers);
+	else
+		slot_want(&s->slot[i], NULL, 0);
+}
+
+/* The slot that failed still has its old worker. The others are sent back one by one if they were
+ * sent forward. */
 static void turn_back(struct roll *r, struct slots *s)
 {
 	snprintf(r->why, sizeof(r->why), "%s", s->failure);
+	errlog(ERRLOG_WARN, "%s: going back to generation %u", r->why, r->from->number);
+	want_back(r, s, (uint32_t)r->at);
 	r->state = ROLL_BACK;
 	r->at = -1;
-	for (uint32_t i = 0; i < r->slots; i++)
-		r->mark[i] = i < r->from_workers && (s->slot[i].want != r->from ||
-						     s->slot[i].want_workers != r->from_workers)
-				 ? POLICY_TODO
-				 : POLICY_DONE;
-	errlog(ERRLOG_WARN, "%s: going back to generation %u", r->why, r->from->number);
+	for (uint32_t i = 0; i < r->slots; i++) {
+		const struct slot *slot = &s->slot[i];
+		bool sent = slot->want != r->from || slot->want_workers != r->from_workers;
+
+		r->mark[i] = i < r->from_workers && sent ? POLICY_TODO : POLICY_DONE;
+	}
 }
 
 static enum roll_outcome end(struct roll *r, struct slots *s)
@@ -85,7 +96,7 @@ static bool take_next(struct roll *r, struct slots *s)
 	if (r->state == ROLL_FORWARD)
 		slot_want(&s->slot[r->at], r->to, r->to_workers);
 	else
-		slot_want(&s->slot[r->at], r->from, r->from_workers);
+		want_back(r, s, (uint32_t)r->at);
 	return true;
 }
 

@@ -366,6 +366,7 @@ void rows_in_force(const struct board *b, const struct generation *g, uint64_t n
 	board_write_begin(&m->seq);
 	m->generation = g->number;
 	m->configured_us = now_us;
+	m->drain_ms = g->settings->drain_us / 1000;
 	strlcpy(m->config, g->settings->file ? g->settings->file : "", sizeof(m->config));
 	board_write_end(&m->seq);
 }

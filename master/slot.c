@@ -48,23 +48,30 @@ static bool is_current(const struct slot *s, const struct child *c)
 	return s->want && c->gen == s->want && c->serial == s->want_serial;
 }
 
-/* Whether a worker of the slot has this generation and the sockets that go with so many workers. */
-static bool has(const struct slot *s, const struct generation *gen, uint32_t workers)
+/* The worker of the slot that has this generation and the sockets that go with so many workers; a
+ * ready one before others. */
+static const struct child *find(const struct slot *s, const struct generation *gen,
+				uint32_t workers)
 {
+	const struct child *found = NULL;
+
 	for (unsigned half = 0; gen && half < BOARD_HALVES; half++) {
 		const struct child *c = &s->child[half];
 
-		if (child_stays(c) && is_current(s, c) && c->gen == gen &&
-		    share_is(&c->share, gen, s->index, workers))
-			return true;
+		if (!child_stays(c) || c->gen != gen ||
+		    !share_is(&c->share, gen, s->index, workers))
+			continue;
+		if (!found || c->state == CHILD_READY)
+			found = c;
 	}
-	return false;
+	return found;
 }
 
 void slot_want(struct slot *s, struct generation *gen, uint32_t workers)
 {
-	if (!has(s, gen, workers))
-		s->want_serial++;
+	const struct child *has = find(s, gen, workers);
+
+	s->want_serial = has ? has->serial : ++s->serials;
 	s->want = gen;
 	s->want_workers = workers;
 	s->deaths = 0;
@@ -76,10 +83,12 @@ void slot_want(struct slot *s, struct generation *gen, uint32_t workers)
 static struct policy_slot view(const struct slot *s)
 {
 	struct policy_slot v = {.wanted = s->want, .next_start_us = s->next_start_us};
+	unsigned staying = 0;
 
 	for (unsigned half = 0; half < BOARD_HALVES; half++) {
 		const struct child *c = &s->child[half];
 
+		staying += child_stays(c);
 		if (!child_lives(c))
 			v.free_half = true;
 		else if (child_is_dying(c))
@@ -93,6 +102,7 @@ static struct policy_slot view(const struct slot *s)
 		else
 			v.current_starting = true;
 	}
+	v.crowded = staying == BOARD_HALVES;
 	return v;
 }
 
@@ -169,18 +179,68 @@ static void start(struct slots *s, struct slot *slot, uint64_t now_us)
 	slot->last_half = half;
 }
 
-static void drain_others(struct slot *slot, uint64_t now_us)
+/* Fewer connections than the other? A worker that has none to lose is the best to give some. */
+static bool is_freer(const struct child *a, const struct child *b)
 {
+	return !b || board_worker(a->board, a->row)->conns < board_worker(b->board, b->row)->conns;
+}
+
+/* Who takes the connections of a worker that leaves: its slot's next one, else, when the slot is
+ * given up, the one with the fewest. NULL: nobody. */
+static const struct child *successor_of(const struct slots *s, const struct child *leaves)
+{
+	const struct slot *own = &s->slot[leaves->slot];
+	const struct child *found = NULL;
+
 	for (unsigned half = 0; half < BOARD_HALVES; half++) {
-		struct child *c = &slot->child[half];
+		const struct child *c = &own->child[half];
 
-		if (child_stays(c) && !is_current(slot, c)) {
-			struct child_news news = {.now_us = now_us,
-						  .until_us = now_us + c->gen->settings->drain_us};
+		if (c != leaves && c->state == CHILD_READY && is_current(own, c))
+			return c;
+	}
+	for (uint32_t i = 0; i < s->room && !own->want; i++) {
+		const struct slot *other = &s->slot[i];
 
-			child_event(c, CHILD_DRAIN, &news);
+		for (unsigned half = 0; half < BOARD_HALVES && other->want; half++) {
+			const struct child *c = &other->child[half];
+
+			if (c->state == CHILD_READY && is_current(other, c) && is_freer(c, found))
+				found = c;
 		}
 	}
+	return found;
+}
+
+static void drain(const struct slots *s, struct child *c, uint64_t now_us)
+{
+	struct child_news news = {.now_us = now_us,
+				  .until_us = now_us + c->gen->settings->drain_us,
+				  .successor = successor_of(s, c)};
+
+	child_event(c, CHILD_DRAIN, &news);
+}
+
+static void drain_others(const struct slots *s, struct slot *slot, uint64_t now_us)
+{
+	for (unsigned half = 0; half < BOARD_HALVES; half++)
+		if (child_stays(&slot->child[half]) && !is_current(slot, &slot->child[half]))
+			drain(s, &slot->child[half], now_us);
+}
+
+/* One that does not serve yet, else the older one. */
+static void clear_half(const struct slots *s, struct slot *slot, uint64_t now_us)
+{
+	struct child *leaves = &slot->child[0];
+
+	for (unsigned half = 1; half < BOARD_HALVES; half++) {
+		struct child *c = &slot->child[half];
+
+		if (leaves->state == CHILD_STARTING)
+			break;
+		if (c->state == CHILD_STARTING || c->instance < leaves->instance)
+			leaves = c;
+	}
+	drain(s, leaves, now_us);
 }
 
 /* How many may be started in this turn. */
@@ -217,7 +277,10 @@ void slots_tend(struct slots *s, uint64_t now_us)
 			}
 			break;
 		case POLICY_DRAIN:
-			drain_others(slot, now_us);
+			drain_others(s, slot, now_us);
+			break;
+		case POLICY_CLEAR:
+			clear_half(s, slot, now_us);
 			break;
 		}
 	}

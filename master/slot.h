@@ -16,7 +16,8 @@
 struct slot {
 	uint32_t index;
 	struct generation *want; /* NULL: none. Kept alive by whoever set it */
-	uint32_t want_serial;    /* grows when what it has does not do any more */
+	uint32_t want_serial;    /* a worker with another one does not do any more */
+	uint32_t serials;        /* given out */
 	uint32_t want_workers;   /* how many workers share the sockets */
 	struct child child[BOARD_HALVES];
 	unsigned last_half;

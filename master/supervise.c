@@ -285,6 +285,8 @@ static void roll_turn(struct master *m)
 			roll_failed(m);
 			break;
 		}
+		/* Who was replaced is told before anything else is wanted of the slot. */
+		slots_tend(&m->slots, m->now_us);
 	} while (take_up(m));
 }
 
@@ -517,9 +519,9 @@ static void turn(struct master *m)
 		boot_step(m);
 	if (m->phase == RUNNING)
 		roll_turn(m);
-	if (m->phase != STOPPING)
+	if (m->phase == BOOTING)
 		slots_tend(&m->slots, m->now_us);
-	else
+	if (m->phase == STOPPING)
 		m->over = stop_step(&m->stop, &m->slots, m->realm->generations,
 				    &m->realm->listeners, m->now_us);
 	reopen_turn(m);

@@ -75,6 +75,7 @@
 	Y(X, FORCED, forced, "still busy when the drain deadline passed, or the daemon stopped at once") \
 	Y(X, ADDRESS_LIMIT, address_limit, "max_conns_per_address reached")                           \
 	Y(X, NO_ROOM, no_room, "no record, buffer or descriptor left")                                \
+	Y(X, MOVED, moved, "handed over to another worker: the client notices nothing")                         \
 	Y(X, ERROR, error, "an error of the system or of a file while responding")
 
 /* Deadlines, one for each state that waits and three for any: each is a counter expired_<name>. Y(X, SUFFIX, name) */
@@ -130,6 +131,7 @@
 	X(TIME, uint64_t, configured_us, , "us", BRIEF, "When the configuration in force was loaded") \
 	X(TIME, uint64_t, beat_us, , "us", FULL, "The master's heartbeat")                         \
 	X(GAUGE, uint64_t, workers_wanted, , "workers", BRIEF, "Workers configured, with TTIN and TTOU") \
+	X(GAUGE, uint64_t, drain_ms, , "ms", FULL, "The drain setting in force")                         \
 	X(GAUGE, uint64_t, slots, , "slots", DEBUG, "Slots that the board has room for")           \
 	X(GAUGE, uint64_t, listeners, , "listeners", FULL, "Listener rows in use")                 \
 	X(GAUGE, uint64_t, servers, , "servers", FULL, "Server rows in use")                       \
@@ -197,6 +199,8 @@
 	X(COUNTER, uint64_t, file_errors, , "", FULL, "Files that vanished, shrank or failed while they were sent") \
 	X(COUNTER, uint64_t, log_lines, , "lines", FULL, "Access log lines written")               \
 	X(COUNTER, uint64_t, log_lines_lost, , "lines", BRIEF, "Access log lines lost because the log could not be written") \
+	X(COUNTER, uint64_t, moved_in, , "conns", BRIEF, "Connections taken over from another worker")                         \
+	X(COUNTER, uint64_t, moved_refused, , "conns", FULL, "Connections that could not be handed over and drain in place")                         \
 	X(COUNTER, uint64_t, drained_idle, , "conns", FULL, "Connections closed idle by a drain")  \
 	X(COUNTER, uint64_t, drained_finished, , "conns", FULL, "Connections that ended with their response during a drain") \
 	X(COUNTER, uint64_t, drained_forced, , "conns", FULL, "Connections cut at the end of a drain") \

@@ -30,6 +30,10 @@ state_is() {
 	[ "$(ctl stat -H master.state | cut -f 2)" = "$1" ]
 }
 
+not_running() {
+	! state_is running
+}
+
 refused() {
 	! curl -sS -m 2 "http://127.0.0.1:$PORT/" >/dev/null 2>&1
 }
@@ -84,7 +88,7 @@ for signals in INT 'TERM TERM' 'TERM INT'; do
 	before=$(now_ms)
 	for signal in $signals; do
 		kill -"$signal" "$pid"
-		if [ "$signals" != INT ]; then wait_for 5 state_is stopping; fi
+		[ "$signals" = INT ] || wait_for 5 not_running
 	done
 	finish "$pid" 10
 	is "$STATUS" 0 "$signals: status 0"

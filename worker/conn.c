@@ -237,6 +237,52 @@ uint32_t conn_open(struct conns *cs, const struct conn_origin *origin, enum clos
 	return i;
 }
 
+/* What readers see of a connection that came from another worker is what they saw there; only
+ * descriptor and rows are ours. */
+static void write_adopted(struct conns *cs, uint32_t i, const struct conn_row *from)
+{
+	const struct conn *c = conn_at(cs, i);
+	struct conn_row *row = conn_row(cs, i);
+	uint32_t seq;
+
+	board_write_begin(&row->seq);
+	seq = row->seq;
+	*row = *from;
+	row->seq = seq;
+	row->state = CONN_FREE;
+	row->fd = (uint32_t)c->fd;
+	row->listener = (uint16_t)cs->settings->listeners[c->listener].row;
+	row->server = row->requests > 0 ? cs->settings->servers[c->server].row + 1 : 0;
+	board_write_end(&row->seq);
+}
+
+uint32_t conn_adopt(struct conns *cs, const struct conn *c, const struct conn_row *from,
+		    enum conn_state state)
+{
+	uint32_t i = take_record(cs);
+	struct conn *mine;
+
+	if (i == CONN_NONE)
+		return CONN_NONE;
+	mine = conn_at(cs, i);
+	*mine = *c;
+	mine->link = CONN_NONE;
+	mine->doomed = 0;
+	timer_node_init(&mine->timer);
+	write_adopted(cs, i, from);
+	/* The limit held when it was accepted. */
+	if (cs->addrs != NULL && from->family != 1)
+		mine->addr_cell = addr_take(cs->addrs, from->peer, UINT32_MAX);
+	board_add(&cs->row->moved_in, 1);
+	board_add(&cs->row->conns, 1);
+	board_add(&cs->row->fds, 1);
+	board_add(&traffic_of(cs, i)->conns, 1);
+	if (state == CONN_IDLE)
+		board_add(&cs->row->conns_idle, 1);
+	__atomic_store_n(&conn_row(cs, i)->state, (uint8_t)state, __ATOMIC_RELEASE);
+	return i;
+}
+
 static uint64_t sooner(uint64_t a, uint64_t b)
 {
 	return a == 0 || (b != 0 && b < a) ? b : a;

@@ -27,6 +27,8 @@
 
 #define CONN_NONE UINT32_MAX
 
+/* The values travel with a connection from one version of the program to another: they are never
+ * renumbered. */
 enum conn_flag {
 	CONN_POLLED = 1 << 0,    /* registered with epoll */
 	CONN_READABLE = 1 << 1,  /* an edge said so and recv has not said EAGAIN since */
@@ -39,7 +41,11 @@ enum conn_flag {
 	    << 5, /* the client said that it sends nothing after this request: no need to linger */
 	CONN_HEAD_REQUEST = 1 << 6,
 	CONN_BODY_CHUNKED = 1 << 7,
-	CONN_CONTINUE = 1 << 8 /* 100 Continue is to be sent before the body is read */
+	CONN_CONTINUE = 1 << 8, /* 100 Continue is to be sent before the body is read */
+	CONN_MOVING = 1 << 9, /* on its way to another worker: not polled, not touched, until it is
+				 acknowledged or refused */
+	CONN_STAYS = 1 << 10, /* refused by the worker that it was to move to: drains here */
+	CONN_FLAGS_KNOWN = (1 << 11) - 1
 };
 
 /* The private half. At most 192 bytes; sizes are bytes, times CLOCK_MONOTONIC microseconds. */
@@ -148,6 +154,14 @@ struct conn_origin {
  * descriptor is still the caller's): *reason says CLOSE_NO_ROOM or CLOSE_ADDRESS_LIMIT.
  */
 uint32_t conn_open(struct conns *cs, const struct conn_origin *origin, enum close_reason *reason);
+
+/*
+ * Opens a record for a connection that another worker had: c and row hold what travelled, with
+ * descriptor, buffers, listener and server of this worker. Returns its index, or CONN_NONE if there
+ * is no room (all is still the caller's).
+ */
+uint32_t conn_adopt(struct conns *cs, const struct conn *c, const struct conn_row *row,
+		    enum conn_state state);
 
 /* Is a record free? */
 bool conns_have_room(const struct conns *cs);

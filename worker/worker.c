@@ -20,6 +20,7 @@
 #include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/errlog.h"
+#include "worker/handover.h"
 #include "worker/http/files.h"
 #include "worker/http/serve.h"
 
@@ -27,6 +28,9 @@
 #define TAG_CONN    ((uint64_t)0 << 32)
 #define TAG_LISTEN  ((uint64_t)1 << 32)
 #define TAG_CONTROL ((uint64_t)2 << 32)
+#define TAG_GIVE    ((uint64_t)3 << 32) /* the channel that connections leave by */
+#define TAG_TAKE    ((uint64_t)4 << 32) /* those that they come by: the lower half is the descriptor \
+					 */
 
 enum {
 	EVENTS_A_TURN = 512,
@@ -46,9 +50,10 @@ struct worker {
 	int epoll_fd;
 	bool orphan;
 	bool leave;
-	uint64_t tick_us;  /* when the next second's work is due */
-	uint64_t drain_us; /* CLOCK_MONOTONIC; 0: not draining */
-	uint64_t lag_us;   /* longest turn since the last tick */
+	uint64_t tick_us;        /* when the next second's work is due */
+	struct handover_out out; /* while the connections of this worker move to another one */
+	uint64_t drain_us;       /* CLOCK_MONOTONIC; 0: not draining */
+	uint64_t lag_us;         /* longest turn since the last tick */
 	struct epoll_event events[EVENTS_A_TURN];
 };
 
@@ -148,6 +153,27 @@ static void poll_conn(struct worker *w, uint32_t i)
 	c->flags |= CONN_POLLED;
 }
 
+/* Handover: a connection leaves epoll, or comes (back) to it. */
+static void unwatch(void *arg, uint32_t i)
+{
+	struct worker *w = arg;
+
+	(void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, conn_at(&w->conns, i)->fd, NULL);
+}
+
+static void watch(void *arg, uint32_t i)
+{
+	struct worker *w = arg;
+
+	poll_conn(w, i);
+	http_resume(w->http, i);
+}
+
+static struct handover_ops handover_ops(struct worker *w)
+{
+	return (struct handover_ops){.unwatch = unwatch, .watch = watch, .arg = w};
+}
+
 static void open_conn(struct worker *w, uint32_t i)
 {
 	http_open(w->http, i);
@@ -179,22 +205,105 @@ static void accept_the_rest(struct worker *w)
 	}
 }
 
-static void drain(struct worker *w, uint64_t deadline_us, bool final)
+/* The polite way, for what does not move. */
+static void drain_in_place(struct worker *w)
 {
-	uint64_t left = deadline_us > w->clock.now_us ? deadline_us - w->clock.now_us : 0;
+	uint64_t left = w->drain_us > w->clock.now_us ? w->drain_us - w->clock.now_us : 0;
 
-	w->drain_us = deadline_us;
 	if (w->conns.draining)
 		return;
+	/* Idle clients get a moment for one more request, which is answered with Connection: close;
+	 * spread, so that they do not all come back at once. */
+	http_drain(w->http, left / 3 < SECOND_US ? left / 3 : SECOND_US);
+	errlog(ERRLOG_INFO, "draining %llu connections", (unsigned long long)w->row->conns);
+}
+
+static void stop_giving(struct worker *w)
+{
+	const struct handover_ops ops = handover_ops(w);
+
+	handover_end(&w->out, &w->conns, &ops);
+}
+
+static int start_giving(struct worker *w, int fd)
+{
+	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.u64 = TAG_GIVE};
+
+	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &e) != 0)
+		return -1;
+	handover_begin(&w->out, fd);
+	return 0;
+}
+
+/* Goes on handing over; when it cannot, what is left drains in place. */
+static void give(struct worker *w)
+{
+	const struct handover_ops ops = handover_ops(w);
+	enum handover_state state;
+
+	if (w->out.fd < 0)
+		return;
+	state = handover_read_acks(&w->out, &w->conns, &ops);
+	if (state != HANDOVER_BROKEN)
+		state = handover_send(&w->out, &w->conns, &ops);
+	conns_bury(&w->conns);
+	if (state == HANDOVER_BROKEN) {
+		errlog(ERRLOG_WARN, "the successor is gone: %llu connections drain here",
+		       (unsigned long long)w->row->conns);
+		stop_giving(w);
+		drain_in_place(w);
+	} else if (w->row->conns == 0) {
+		stop_giving(w);
+	}
+}
+
+/* Connections may come from another worker by fd. */
+static void start_taking(struct worker *w, int fd)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.u64 = TAG_TAKE | (uint32_t)fd};
+
+	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &e) != 0)
+		close(fd);
+}
+
+/* A few messages a turn: who is served here already must not wait for a whole herd to come in. */
+static void take(struct worker *w, int fd)
+{
+	enum {
+		MESSAGES_A_TURN = 4
+	};
+	uint32_t taken[MOVED_BATCH], count;
+
+	for (int k = 0; k < MESSAGES_A_TURN; k++) {
+		int more = handover_receive(fd, &w->conns, taken, &count);
+
+		for (uint32_t n = 0; n < count; n++)
+			watch(w, taken[n]);
+		if (more > 0)
+			continue;
+		if (more < 0)
+			close(fd);
+		return;
+	}
+}
+
+/* Leaves when the last connection has gone: by moving to the worker at the other end of
+ * successor_fd, or (-1) by ending. */
+static void drain(struct worker *w, uint64_t deadline_us, bool final, int successor_fd)
+{
+	w->drain_us = deadline_us;
+	if (w->row->state == WORKER_DRAINING) {
+		if (successor_fd >= 0)
+			close(successor_fd);
+		return;
+	}
 	acceptor_stop(&w->acceptor);
 	if (final)
 		accept_the_rest(w);
 	set_state(w, WORKER_DRAINING);
 	board_set(&w->row->drain_us, w->clock.now_us);
-	/* Idle clients get a moment for one more request, which is answered with Connection: close;
-	 * spread, so that they do not all come back at once. */
-	http_drain(w->http, left / 3 < SECOND_US ? left / 3 : SECOND_US);
-	errlog(ERRLOG_INFO, "draining %llu connections", (unsigned long long)w->row->conns);
+	if (successor_fd < 0 || start_giving(w, successor_fd) != 0)
+		drain_in_place(w);
 }
 
 static void reopened(struct worker *w, const struct control_msg *m, const int *fds, int count)
@@ -223,8 +332,14 @@ static void obey(struct worker *w, const struct control_msg *m, const int *fds, 
 {
 	switch (m->kind) {
 	case CONTROL_DRAIN:
-		drain(w, m->arg_us, (m->flags & CONTROL_FINAL) != 0);
-		break;
+		drain(w, m->arg_us, (m->flags & CONTROL_FINAL) != 0, count > 0 ? fds[0] : -1);
+		if (count > 1)
+			close_all(fds + 1, count - 1);
+		return;
+	case CONTROL_TAKE:
+		for (int k = 0; k < count; k++)
+			start_taking(w, fds[k]);
+		return;
 	case CONTROL_LAME_DUCK:
 		w->http->lame_duck = true;
 		break;
@@ -305,6 +420,10 @@ static void serve_events(struct worker *w, int count)
 			http_event(w->http, which, w->events[k].events);
 		else if (data >> 32 == TAG_LISTEN >> 32)
 			accept_batch(w, which);
+		else if (data >> 32 == TAG_TAKE >> 32)
+			take(w, (int)which);
+		else if (data >> 32 == TAG_GIVE >> 32)
+			continue; /* give() looks at its channel every turn */
 		else
 			read_control(w);
 	}
@@ -326,7 +445,8 @@ static void serve_ready(struct worker *w)
 			w->conns.doomed = i;
 			continue;
 		}
-		http_go_on(w->http, i);
+		if ((c->flags & CONN_MOVING) == 0)
+			http_go_on(w->http, i);
 	}
 }
 
@@ -351,15 +471,19 @@ static void tick(struct worker *w)
 
 static void check_drain(struct worker *w)
 {
-	if (w->orphan && !w->conns.draining) {
+	bool draining = w->row->state == WORKER_DRAINING;
+
+	if (w->orphan && !draining) {
 		if (w->drain_us <= w->clock.now_us)
-			drain(w, w->clock.now_us + w->env->settings->drain_us, false);
+			drain(w, w->clock.now_us + w->env->settings->drain_us, false, -1);
 		return;
 	}
-	if (!w->conns.draining)
+	if (!draining)
 		return;
-	if (w->drain_us <= w->clock.now_us && w->row->conns > 0)
+	if (w->drain_us <= w->clock.now_us && w->row->conns > 0) {
+		stop_giving(w);
 		(void)http_force(w->http);
+	}
 	conns_bury(&w->conns);
 	if (w->row->conns == 0)
 		w->leave = true;
@@ -375,6 +499,9 @@ static int wait_ms(const struct worker *w)
 	us = acceptor_wait_us(&w->acceptor, us);
 	if (w->drain_us > w->clock.now_us && w->drain_us - w->clock.now_us < us)
 		us = w->drain_us - w->clock.now_us;
+	if (w->out.fd >= 0 && w->out.rescan_us > w->clock.now_us &&
+	    w->out.rescan_us - w->clock.now_us < us)
+		us = w->out.rescan_us - w->clock.now_us;
 	return (int)((us + 999) / 1000);
 }
 
@@ -394,6 +521,7 @@ static void turn(struct worker *w)
 		serve_ready(w);
 	timer_run(&w->conns.timer, w->clock.now_us, fire, w);
 	conns_bury(&w->conns);
+	give(w);
 	acceptor_turn(&w->acceptor);
 	tick(w);
 	check_drain(w);
@@ -406,6 +534,7 @@ static void turn(struct worker *w)
 
 static void end(struct worker *w)
 {
+	stop_giving(w);
 	if (w->row->conns > 0)
 		(void)http_force(w->http);
 	conns_bury(&w->conns);
@@ -433,6 +562,7 @@ int worker_run(const struct worker_env *env)
 	w->env = env;
 	w->row = board_worker(env->board, env->row);
 	w->epoll_fd = -1;
+	w->out.fd = -1;
 	errlog_open(env->error_log_fd, env->settings->log_level, (int)env->slot);
 	if (start(w) != 0)
 		return 1;

@@ -15,13 +15,15 @@
  * these. Unknown kinds are counted and ignored. */
 enum control_kind {
 	/* master to worker */
-	CONTROL_DRAIN = 1, /* stop accepting, finish; arg_us: CLOCK_MONOTONIC deadline; flags */
+	CONTROL_DRAIN = 1, /* stop accepting, finish; arg_us: CLOCK_MONOTONIC deadline; flags. With
+			      a descriptor: the connections move to the worker at its other end */
 	CONTROL_LAME_DUCK, /* the health location answers 503 from now on, responses say Connection:
 			      close */
 	CONTROL_QUIT,      /* leave at once */
 	CONTROL_REOPEN,    /* new descriptors for all of settings.logs, in order, by SCM_RIGHTS
 			      (several datagrams: arg_us = index of the first), and the error log as
 			      the last one */
+	CONTROL_TAKE,      /* connections come by the descriptor that is with this message */
 	/* worker to master */
 	CONTROL_READY = 64, /* accepting from now on */
 	CONTROL_REOPENED

@@ -1018,7 +1018,7 @@ static const struct include includes[] = {
 START_TEST(test_include)
 {
 	const struct include *x = &includes[_i];
-	char path[PATH_MAX], names[256] = "";
+	char path[2 * PATH_MAX], names[256] = "";
 	struct settings *s;
 
 	ck_assert_int_eq(mkdir(in_dir("d"), 0755), 0);
@@ -1044,7 +1044,7 @@ END_TEST
 
 START_TEST(test_include_depth)
 {
-	char name[16], text[64], path[PATH_MAX];
+	char name[16], text[64], path[2 * PATH_MAX];
 
 	for (int i = 0; i <= 17; i++) {
 		snprintf(name, sizeof(name), "f%d", i);
@@ -1065,8 +1065,10 @@ END_TEST
 /* Relative paths begin at the folder of the file, whatever the working directory is. */
 START_TEST(test_relative)
 {
+	char before[PATH_MAX];
 	struct settings *s;
 
+	ck_assert_ptr_nonnull(getcwd(before, sizeof(before)));
 	ck_assert_int_eq(chdir(in_dir("www")), 0);
 	write_file("t.conf", SITE);
 	s = conf_load("../t.conf", &messages);
@@ -1077,7 +1079,7 @@ START_TEST(test_relative)
 	ck_assert_ptr_null(conf_load("none.conf", &messages));
 	ck_assert_str_eq(conf_messages_first(&messages),
 			 "none.conf: cannot be read: No such file or directory");
-	ck_assert_int_eq(chdir("/"), 0);
+	ck_assert_int_eq(chdir(before), 0);
 }
 END_TEST
 
@@ -1191,7 +1193,7 @@ static long memory_bytes(void)
 START_TEST(test_reload)
 {
 	long before = 0;
-	char path[PATH_MAX];
+	char path[2 * PATH_MAX];
 
 	write_file("part.conf", "location \"/x\" { root = \"www\" }\n");
 	write_file("t.conf", "server \"s\" { listen = { \"*:80\" } include(\"part.conf\") }\n");
@@ -1236,7 +1238,7 @@ static char *manual_item(const char *manual, const char *section, const char *op
 		if (after != ' ' && after != '\n')
 			continue;
 		end = strstr(from + 1, "\n.It ");
-		return strndup(from, (size_t)((end == NULL || end > to ? to : end) - from));
+		return strndup(from, (size_t)((end == NULL || end > to ? to : end) - from) + 1);
 	}
 	ck_abort_msg("drover.conf(5) says nothing of %s in %s", option,
 		     section == NULL ? "the global section" : section);

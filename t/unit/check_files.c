@@ -850,6 +850,8 @@ START_TEST(listing)
 	write_file("www/dir/javascript:alert(1)", "x");
 	write_file("www/dir/caf\xc3\xa9 100%.txt", "x");
 	write_file("www/dir/.hidden", "x");
+	write_file("www/dir/unnamed\nline", "x");
+	write_file("www/dir/unnamed\xe9", "x");
 	make_link("www/dir/link", "zz");
 	make_link("www/dir/leak", "../../secret");
 	make_link("www/dir/dead", "none");
@@ -865,7 +867,7 @@ START_TEST(listing)
 	ck_assert_ptr_null(field("Last-Modified"));
 	ck_assert_ptr_nonnull(strstr(body, "<title>/dir/</title>"));
 	ck_assert_ptr_nonnull(strstr(body, "<a href=\"../\">"));
-	ck_assert_ptr_nonnull(strstr(body, "<a href=\"./a&b/\">a&amp;b/</a></td><td></td>"));
+	ck_assert_ptr_nonnull(strstr(body, "<a href=\"./a&amp;b/\">a&amp;b/</a></td><td></td>"));
 	ck_assert_ptr_nonnull(strstr(body,
 				     "<a href=\"./%3Cscript%3E.txt\">&lt;script&gt;.txt</a></td>"
 				     "<td>1.5k</td><td>1994-11-06 08:49</td>"));
@@ -874,13 +876,15 @@ START_TEST(listing)
 	    strstr(body, "<a href=\"./caf%C3%A9%20100%25.txt\">caf\xc3\xa9 100%.txt</a>"));
 	ck_assert_ptr_nonnull(strstr(body, "<a href=\"./link/\">"));
 	ck_assert_ptr_null(strstr(body, "hidden"));
+	/* No request can ask for these. */
+	ck_assert_ptr_null(strstr(body, "unnamed"));
 	ck_assert_ptr_null(strstr(body, "leak"));
 	ck_assert_ptr_null(strstr(body, "dead"));
 	ck_assert_ptr_null(strstr(body, "fifo"));
 	ck_assert_ptr_null(strstr(body, "<script>"));
 	/* Folders first, each kind by name. */
 	ck_assert(strstr(body, "./zz/") < strstr(body, "./%3Cscript"));
-	ck_assert(strstr(body, "./a&b/") < strstr(body, "./link/"));
+	ck_assert(strstr(body, "./a&amp;b/") < strstr(body, "./link/"));
 	ck_assert(strstr(body, "./link/") < strstr(body, "./zz/"));
 	/* Good for a second. */
 	write_file("www/dir/new", "x");

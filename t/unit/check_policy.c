@@ -109,23 +109,27 @@ START_TEST(test_starts)
 }
 END_TEST
 
-/* wanted, starting, ready, dying, others, free half, next start; at 10 s */
+/* wanted, starting, ready, dying, others, free half, crowded, next start; at 10 s */
 static const struct {
 	struct policy_slot slot;
 	enum policy_step step;
 } slots[] = {
-    {{false, false, false, false, false, true, 0}, POLICY_REST},
-    {{true, false, false, false, false, true, 0}, POLICY_START},
-    {{true, false, false, false, false, true, 10 * S}, POLICY_START},
-    {{true, false, false, false, false, true, 10 * S + 1}, POLICY_REST}, /* patience */
-    {{true, false, false, false, false, false, 0}, POLICY_REST},         /* no half is free */
-    {{true, false, false, true, false, true, 0}, POLICY_REST}, /* its death counts first */
-    {{true, true, false, false, false, true, 0}, POLICY_REST},
-    {{true, false, true, false, false, true, 0}, POLICY_REST},
-    {{true, false, false, false, true, true, 0}, POLICY_START}, /* beside the old one */
-    {{true, true, false, false, true, false, 0}, POLICY_REST},  /* the old one serves until then */
-    {{true, false, true, false, true, false, 0}, POLICY_DRAIN},
-    {{false, false, false, false, true, true, 0}, POLICY_DRAIN},
+    {{false, false, false, false, false, true, false, 0}, POLICY_REST},
+    {{true, false, false, false, false, true, false, 0}, POLICY_START},
+    {{true, false, false, false, false, true, false, 10 * S}, POLICY_START},
+    {{true, false, false, false, false, true, false, 10 * S + 1}, POLICY_REST}, /* patience */
+    {{true, false, false, false, false, false, false, 0}, POLICY_REST}, /* no half is free */
+    {{true, false, false, true, false, true, false, 0}, POLICY_REST},   /* its death counts first */
+    {{true, true, false, false, false, true, false, 0}, POLICY_REST},
+    {{true, false, true, false, false, true, false, 0}, POLICY_REST},
+    {{true, false, false, false, true, true, false, 0}, POLICY_START}, /* beside the old one */
+    {{true, true, false, false, true, false, false, 0},
+     POLICY_REST}, /* the old one serves until then */
+    {{true, false, true, false, true, false, false, 0}, POLICY_DRAIN},
+    {{false, false, false, false, true, true, false, 0}, POLICY_DRAIN},
+    {{true, false, false, false, true, false, true, 0}, POLICY_CLEAR},
+    {{true, false, true, false, true, false, true, 0}, POLICY_DRAIN},
+    {{true, true, false, false, true, false, true, 0}, POLICY_REST},
 };
 
 START_TEST(test_slot)

@@ -2,8 +2,8 @@
 /*
  * Makes the page of a directory. Work and memory are bounded: at most LISTING_NAMES_MAX names are
  * read and sorted, and only those that fit the page are looked at closely. Every name is untrusted:
- * escaped for HTML where it is shown, percent-encoded where it is linked, and linked as "./name",
- * so that "javascript:x" is a file and not a scheme.
+ * escaped for HTML where it is shown, percent-encoded and then escaped where it is linked, and
+ * linked as "./name", so that "javascript:x" is a file and not a scheme.
  */
 #include "worker/http/listing.h"
 
@@ -80,6 +80,16 @@ static int stat_name(const struct listing *l, const char *name, struct stat *st_
 	return open_stat(l->root, rel, st_out);
 }
 
+/* Could a request ask for it? Not for control characters, nor for what is not UTF-8 (path.h). */
+static bool is_reachable(const char *name)
+{
+	char encoded[3 * NAME_MAX + 2] = "/", normal[NAME_MAX + 2];
+	int n = path_encode(name, strlen(name), encoded + 1, sizeof(encoded) - 1);
+	size_t len;
+
+	return n >= 0 && path_normalise(encoded, (size_t)n + 1, normal, sizeof(normal), &len) == 0;
+}
+
 /* Would a request for it be answered? Most file systems tell the type with the name. */
 static bool is_shown(const struct listing *l, const struct dirent *d, bool *is_dir_out)
 {
@@ -88,7 +98,7 @@ static bool is_shown(const struct listing *l, const struct dirent *d, bool *is_d
 
 	if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 		return false;
-	if (d->d_name[0] == '.' && !l->dotfiles)
+	if ((d->d_name[0] == '.' && !l->dotfiles) || !is_reachable(d->d_name))
 		return false;
 	if (type == DT_LNK || type == DT_UNKNOWN) {
 		if (stat_name(l, d->d_name, &st) < 0)
@@ -185,9 +195,9 @@ static bool put_link(struct page *p, const char *name, const char *slash)
 	size_t len = strlen(name);
 	int n = path_encode(name, len, encoded, sizeof(encoded));
 
-	return n >= 0 && put_format(p, "<tr><td><a href=\"./") && put(p, encoded, (size_t)n) &&
-	       put_format(p, "%s\">", slash) && put_escaped(p, name, len) &&
-	       put_format(p, "%s</a>", slash);
+	return n >= 0 && put_format(p, "<tr><td><a href=\"./") &&
+	       put_escaped(p, encoded, (size_t)n) && put_format(p, "%s\">", slash) &&
+	       put_escaped(p, name, len) && put_format(p, "%s</a>", slash);
 }
 
 static bool put_size(struct page *p, uint64_t size)

@@ -35,6 +35,11 @@ enum {
 	READS_A_TURN = 16
 };
 
+/* For one more request of an idle connection that had to stay behind. */
+enum {
+	STAY_GRACE_US = 1000000
+};
+
 static const struct server *server_of(const struct http *h, uint32_t i)
 {
 	return &h->settings->servers[conn_at(h->cs, i)->server];
@@ -259,7 +264,7 @@ static enum step send_reply(struct http *h, uint32_t i, const char *base)
 	row->status = (uint16_t)h->reply.status;
 	if (h->reply.close)
 		close_after(c, CLOSE_REFUSED);
-	if (h->cs->draining || h->lame_duck)
+	if (h->cs->draining || h->lame_duck || (c->flags & CONN_STAYS) != 0)
 		close_after(c, CLOSE_DRAIN);
 	if (server->keepalive_requests != 0 && row->requests >= server->keepalive_requests)
 		close_after(c, CLOSE_REQUEST_LIMIT);
@@ -869,6 +874,21 @@ void http_go_on(struct http *h, uint32_t i)
 	settle(h, i);
 }
 
+void http_resume(struct http *h, uint32_t i)
+{
+	struct conn *c = conn_at(h->cs, i);
+	const struct conn_row *row = conn_row(h->cs, i);
+	bool quiet = row->state == CONN_IDLE || (row->state == CONN_HEAD && row->bytes_in == 0);
+
+	if (c->doomed)
+		return;
+	if ((c->flags & CONN_STAYS) != 0 && quiet)
+		conn_set_deadline(h->cs, i, now_us(h) + STAY_GRACE_US);
+	else if (c->in_len > c->head_len && (row->state == CONN_IDLE || row->state == CONN_HEAD))
+		conn_ready(h->cs, i);
+	conn_settle(h->cs, i);
+}
+
 /* Answers 408 where the client can still be told (RFC 9110 15.5.9). */
 static void time_out(struct http *h, uint32_t i)
 {
@@ -899,7 +919,7 @@ static void expire(struct http *h, uint32_t i, enum deadline d)
 	bool untouched = state == CONN_IDLE ||
 			 (state == CONN_HEAD && conn_row(h->cs, i)->bytes_in == 0);
 
-	if (h->cs->draining && untouched) {
+	if ((h->cs->draining || (conn_at(h->cs, i)->flags & CONN_STAYS) != 0) && untouched) {
 		board_add(&h->cs->row->drained_idle, 1);
 		conn_close(h->cs, i, CLOSE_DRAIN, false);
 		return;
@@ -928,7 +948,8 @@ void http_timer(struct http *h, uint32_t i)
 {
 	enum deadline d = conn_due(h->cs, i);
 
-	if (conn_at(h->cs, i)->doomed)
+	/* One that is on its way is settled when it comes back, or by its new worker. */
+	if (conn_at(h->cs, i)->doomed || (conn_at(h->cs, i)->flags & CONN_MOVING) != 0)
 		return;
 	touch(h, i);
 	if (d == DEADLINES_COUNT && conn_too_slow(h->cs, i, moved_bytes(h, i)))

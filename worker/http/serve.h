@@ -43,6 +43,10 @@ void http_event(struct http *h, uint32_t i, uint32_t events);
 /* A connection from the ready list. */
 void http_go_on(struct http *h, uint32_t i);
 
+/* A connection came from another worker, or comes back from the way there: its timer is armed, and
+ * what it holds is served next turn. */
+void http_resume(struct http *h, uint32_t i);
+
 /* The timer of a connection has fired. */
 void http_timer(struct http *h, uint32_t i);
 

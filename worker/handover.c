@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Both ends of a handover: see handover.h. Called by worker.c between the events of a turn, when
+ * every record is a plain record.
+ */
+#include "worker/handover.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "worker/errlog.h"
+
+enum {
+	RESCAN_US = 50000,
+	FDS_MOST = 2 * MOVED_BATCH
+};
+
+void handover_begin(struct handover_out *o, int fd)
+{
+	*o = (struct handover_out){.fd = fd};
+}
+
+static bool free_to_go(const struct conns *cs, uint32_t i)
+{
+	return conn_row(cs, i)->state != CONN_FREE && (conn_at(cs, i)->flags & CONN_MOVING) == 0 &&
+	       moved_portable(cs, i);
+}
+
+/* A message being put together. */
+struct batch {
+	struct moved_header *header;
+	size_t len;
+	int fds[FDS_MOST];
+	int fd_count;
+	uint32_t row[MOVED_BATCH];
+	char bytes[MOVED_MESSAGE];
+};
+
+static struct batch batch;
+
+static bool add(struct conns *cs, uint32_t i)
+{
+	const struct conn *c = conn_at(cs, i);
+	const char *listener = board_listener(cs->board, conn_row(cs, i)->listener)->address;
+
+	if (moved_write(cs, i, listener, cs->settings->servers[c->server].name, batch.bytes,
+			sizeof batch.bytes, &batch.len) != 0)
+		return false;
+	batch.fds[batch.fd_count++] = c->fd;
+	if (c->file != OPENFILE_NONE)
+		batch.fds[batch.fd_count++] = openfile_fd(&cs->files, c->file);
+	batch.row[batch.header->count++] = i;
+	return true;
+}
+
+static void fill(struct handover_out *o, struct conns *cs, uint32_t most)
+{
+	uint32_t high = cs->row->conns_high;
+
+	batch.header = (struct moved_header *)(void *)batch.bytes;
+	*batch.header = (struct moved_header){MOVED_MAGIC, MOVED_VERSION, MOVED_CONNS, o->sent, 0};
+	batch.len = sizeof *batch.header;
+	batch.fd_count = 0;
+	for (; o->next_row < high && batch.header->count < most; o->next_row++) {
+		if (free_to_go(cs, o->next_row) && !add(cs, o->next_row))
+			return;
+	}
+}
+
+static ssize_t send_with_fds(int fd, const void *p, size_t len, const int *fds, int count)
+{
+	alignas(struct cmsghdr) char space[CMSG_SPACE(FDS_MOST * sizeof(int))];
+	struct iovec iov = {(void *)(uintptr_t)p, len};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	if (count > 0) {
+		struct cmsghdr *c;
+
+		memset(space, 0, sizeof space);
+		m.msg_control = space;
+		m.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, (size_t)count * sizeof(int));
+	}
+	do
+		n = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* The channel is full, or the kernel will not have more descriptors in flight: later. */
+static bool later(int error)
+{
+	return error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == ETOOMANYREFS;
+}
+
+/* The batch is in the channel: its connections wait for their acknowledgement. */
+static void in_flight(struct handover_out *o, struct conns *cs)
+{
+	for (uint32_t k = 0; k < batch.header->count; k++) {
+		conn_at(cs, batch.row[k])->flags |= CONN_MOVING;
+		o->window[(o->sent + k) % HANDOVER_WINDOW] = batch.row[k];
+	}
+	o->sent += batch.header->count;
+}
+
+static void for_batch(const struct handover_ops *ops, void (*what)(void *, uint32_t))
+{
+	for (uint32_t k = 0; k < batch.header->count; k++)
+		what(ops->arg, batch.row[k]);
+}
+
+enum handover_state handover_send(struct handover_out *o, struct conns *cs,
+				  const struct handover_ops *ops)
+{
+	for (;;) {
+		uint32_t room = HANDOVER_WINDOW - (o->sent - o->acked), first;
+
+		if (o->next_row >= cs->row->conns_high) {
+			if (o->rescan_us > cs->clock->now_us)
+				return HANDOVER_WAITS;
+			o->rescan_us = cs->clock->now_us + RESCAN_US;
+			o->next_row = 0;
+		}
+		first = o->next_row;
+		if (room == 0)
+			return HANDOVER_WAITS;
+		fill(o, cs, room < MOVED_BATCH ? room : MOVED_BATCH);
+		if (batch.header->count == 0)
+			return HANDOVER_WAITS;
+		/* epoll would go on watching the open file behind the duplicate that travels. */
+		for_batch(ops, ops->unwatch);
+		if (send_with_fds(o->fd, batch.bytes, batch.len, batch.fds, batch.fd_count) < 0) {
+			bool again = later(errno);
+
+			o->next_row = first;
+			for_batch(ops, ops->watch);
+			return again ? HANDOVER_WAITS : HANDOVER_BROKEN;
+		}
+		in_flight(o, cs);
+	}
+}
+
+static void stays(struct conns *cs, uint32_t i, const struct handover_ops *ops)
+{
+	conn_at(cs, i)->flags &= (uint16_t)~CONN_MOVING;
+	ops->watch(ops->arg, i);
+}
+
+/* Acknowledgements come in order; one that does not fit breaks the channel, and nothing is lost by
+ * that. */
+static bool acknowledge(struct handover_out *o, struct conns *cs, const struct moved_header *h,
+			const char *verdict, const struct handover_ops *ops)
+{
+	if (h->first != o->acked || h->count > o->sent - o->acked)
+		return false;
+	for (uint32_t k = 0; k < h->count; k++) {
+		uint32_t i = o->window[o->acked++ % HANDOVER_WINDOW];
+
+		if (verdict[k] == 1) {
+			conn_close(cs, i, CLOSE_MOVED, false);
+		} else {
+			board_add(&cs->row->moved_refused, 1);
+			conn_at(cs, i)->flags |= CONN_STAYS;
+			stays(cs, i, ops);
+		}
+	}
+	return true;
+}
+
+enum handover_state handover_read_acks(struct handover_out *o, struct conns *cs,
+				       const struct handover_ops *ops)
+{
+	for (;;) {
+		char bytes[sizeof(struct moved_header) + MOVED_BATCH];
+		struct moved_header h;
+		ssize_t n = recv(o->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return HANDOVER_GOES_ON;
+		if (n < (ssize_t)sizeof h)
+			return HANDOVER_BROKEN;
+		memcpy(&h, bytes, sizeof h);
+		if (h.magic != MOVED_MAGIC || h.version != MOVED_VERSION || h.kind != MOVED_ACK ||
+		    (size_t)n != sizeof h + h.count ||
+		    !acknowledge(o, cs, &h, bytes + sizeof h, ops))
+			return HANDOVER_BROKEN;
+	}
+}
+
+void handover_end(struct handover_out *o, struct conns *cs, const struct handover_ops *ops)
+{
+	const struct moved_header h = {MOVED_MAGIC, MOVED_VERSION, MOVED_END, o->sent, 0};
+
+	if (o->fd < 0)
+		return;
+	(void)send_with_fds(o->fd, &h, sizeof h, NULL, 0);
+	close(o->fd);
+	o->fd = -1;
+	while (o->acked != o->sent)
+		stays(cs, o->window[o->acked++ % HANDOVER_WINDOW], ops);
+}
+
+/* The receiving end. */
+
+static bool same(const struct moved_bytes *b, const char *text)
+{
+	return b->len == strlen(text) && memcmp(b->p, text, b->len) == 0;
+}
+
+/* Index of the listener with the address; listeners_count if the configuration has none such. */
+static uint32_t find_listener(const struct conns *cs, const struct moved_bytes *address)
+{
+	uint32_t i;
+
+	for (i = 0; i < cs->settings->listeners_count; i++) {
+		if (same(address,
+			 board_listener(cs->board, cs->settings->listeners[i].row)->address))
+			break;
+	}
+	return i;
+}
+
+/* The same for a server section. Neighbours mostly come from one server: the last find is tried
+ * first. */
+static uint32_t find_server(const struct conns *cs, const struct moved_bytes *name)
+{
+	static uint32_t last;
+	uint32_t count = cs->settings->servers_count;
+
+	if (last < count && same(name, cs->settings->servers[last].name))
+		return last;
+	for (last = 0; last < count && !same(name, cs->settings->servers[last].name); last++)
+		;
+	return last;
+}
+
+static bool keep_bytes(struct conns *cs, const struct moved_bytes *b, uint32_t *buf)
+{
+	if (b->len == 0)
+		return true;
+	*buf = buf_take(&cs->bufs, b->len);
+	if (*buf == BUF_NONE)
+		return false;
+	memcpy(buf_data(&cs->bufs, *buf), b->p, b->len);
+	return true;
+}
+
+/* Completes the record with what is this worker's own: listener, server, buffers, descriptors. */
+static bool settle_in(struct conns *cs, struct moved_record *r, const int *fds)
+{
+	struct conn *c = &r->conn;
+
+	c->fd = fds[0];
+	c->file = OPENFILE_NONE;
+	c->listener = find_listener(cs, &r->listener);
+	c->server = find_server(cs, &r->server);
+	if (c->listener == cs->settings->listeners_count ||
+	    c->server == cs->settings->servers_count)
+		return false;
+	if (!keep_bytes(cs, &r->in, &c->in_buf) || !keep_bytes(cs, &r->out, &c->out_buf))
+		return false;
+	c->in_len = r->in.len;
+	c->out_len = r->out.len;
+	if (r->file_fds == 1) {
+		c->file = openfile_add(&cs->files, fds[1]);
+		if (c->file == OPENFILE_NONE)
+			return false;
+	}
+	return true;
+}
+
+static uint32_t adopt(struct conns *cs, struct moved_record *r, const int *fds)
+{
+	uint32_t i = CONN_NONE;
+
+	if (settle_in(cs, r, fds))
+		i = conn_adopt(cs, &r->conn, &r->row, r->state);
+	if (i == CONN_NONE) {
+		buf_drop(&cs->bufs, &r->conn.in_buf);
+		buf_drop(&cs->bufs, &r->conn.out_buf);
+		if (r->conn.file != OPENFILE_NONE)
+			openfile_unref(&cs->files, r->conn.file);
+		else if (r->file_fds == 1)
+			close(fds[1]);
+		close(fds[0]);
+	}
+	return i;
+}
+
+struct arrived {
+	size_t len;
+	int fds[FDS_MOST];
+	int fd_count;
+	char bytes[MOVED_MESSAGE];
+};
+
+static struct arrived arrived;
+
+static ssize_t receive(int fd)
+{
+	alignas(struct cmsghdr) char space[CMSG_SPACE(FDS_MOST * sizeof(int))];
+	struct iovec iov = {arrived.bytes, sizeof arrived.bytes};
+	struct msghdr m = {
+	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
+	ssize_t n;
+
+	do
+		n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	arrived.fd_count = 0;
+	for (struct cmsghdr *c = n >= 0 ? CMSG_FIRSTHDR(&m) : NULL; c != NULL;
+	     c = CMSG_NXTHDR(&m, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+			arrived.fd_count = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+			memcpy(arrived.fds, CMSG_DATA(c), (size_t)arrived.fd_count * sizeof(int));
+		}
+	}
+	arrived.len = n > 0 ? (size_t)n : 0;
+	return (m.msg_flags & MSG_TRUNC) != 0 ? 0 : n;
+}
+
+static void close_from(int first)
+{
+	for (; first < arrived.fd_count; first++)
+		close(arrived.fds[first]);
+}
+
+/*
+ * Opens what the message holds. Where descriptors were cut off (none was left in this process) the
+ * rest is refused: its sender still has them.
+ */
+static void open_records(struct conns *cs, uint32_t count, char *verdict, uint32_t *taken,
+			 uint32_t *taken_count)
+{
+	size_t off = sizeof(struct moved_header);
+	int fd = 0;
+
+	for (uint32_t k = 0; k < count; k++) {
+		static struct moved_record r;
+		int want = moved_descriptors(arrived.bytes, arrived.len, off);
+		uint32_t i;
+
+		if (want < 0 || fd + want > arrived.fd_count)
+			break;
+		if (moved_read(arrived.bytes, arrived.len, &off, &r) == 1) {
+			i = adopt(cs, &r, &arrived.fds[fd]);
+			if (i != CONN_NONE) {
+				verdict[k] = 1;
+				taken[(*taken_count)++] = i;
+			}
+		} else {
+			for (int n = 0; n < want; n++)
+				close(arrived.fds[fd + n]);
+		}
+		fd += want;
+	}
+	close_from(fd);
+}
+
+int handover_receive(int fd, struct conns *cs, uint32_t taken[MOVED_BATCH], uint32_t *count)
+{
+	char answer[sizeof(struct moved_header) + MOVED_BATCH] = {0};
+	struct moved_header h;
+	ssize_t n = receive(fd);
+
+	*count = 0;
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	if (n < (ssize_t)sizeof h) {
+		close_from(0);
+		return -1;
+	}
+	memcpy(&h, arrived.bytes, sizeof h);
+	if (h.magic != MOVED_MAGIC || h.version != MOVED_VERSION || h.kind != MOVED_CONNS ||
+	    h.count > MOVED_BATCH) {
+		close_from(0);
+		return -1;
+	}
+	open_records(cs, h.count, answer + sizeof h, taken, count);
+	h.kind = MOVED_ACK;
+	memcpy(answer, &h, sizeof h);
+	/* The window keeps the channel from filling; a sender that is gone has left what it sent to
+	 * us. */
+	(void)send_with_fds(fd, answer, sizeof h + h.count, NULL, 0);
+	return 1;
+}

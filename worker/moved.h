@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A connection on its way from one worker to another: the record as a sequence of explicit fields,
+ * so that two versions of the program understand each other. Fields that are zero are left out; a
+ * field that the reader does not know means "not this one": the record is refused and stays with
+ * its sender. Numbers are in host order, since both ends run on one machine.
+ *
+ * A message is a struct moved_header, then for MOVED_CONNS `count` records. A record is a u32 with
+ * its length in bytes, then fields: u16 tag, u16 length, bytes; or, for tags of MOVED_LONG and
+ * above, u16 tag, u16 zero, u32 length, bytes. Descriptors travel beside the message: for each
+ * record its socket, then, if field file_fds is 1, the file that it is sending.
+ */
+#ifndef DROVER_WORKER_MOVED_H
+#define DROVER_WORKER_MOVED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "worker/conn.h"
+
+enum {
+	MOVED_MAGIC = 0x564d5244,
+	MOVED_VERSION = 1
+};
+
+enum moved_kind {
+	MOVED_CONNS = 1, /* connections, numbered from first on */
+	MOVED_ACK, /* a byte for each of count connections from first on: 1 taken, 0 refused */
+	MOVED_END  /* nothing more comes */
+};
+
+struct moved_header {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t kind;
+	uint32_t first;
+	uint32_t count;
+};
+
+/* At most 253 descriptors go with a message; two for each connection. */
+enum {
+	MOVED_BATCH = 64,
+	MOVED_MESSAGE = 192 * 1024,
+	MOVED_LONG = 0x8000
+};
+
+/*
+ * Numbers that travel. Tags are for ever: a tag is never given to something else. X(tag, whose,
+ * member): ROW is the public half, CONN the private one.
+ */
+#define MOVED_NUMBERS(X)          \
+	X(1, ROW, id)             \
+	X(2, ROW, family)         \
+	X(3, ROW, port)           \
+	X(4, ROW, requests)       \
+	X(5, ROW, status)         \
+	X(6, ROW, accepted_us)    \
+	X(7, ROW, since_us)       \
+	X(8, ROW, deadline_us)    \
+	X(9, ROW, request_us)     \
+	X(10, ROW, bytes_in)      \
+	X(11, ROW, bytes_out)     \
+	X(20, CONN, flags)        \
+	X(21, CONN, max_age_us)   \
+	X(22, CONN, head_len)     \
+	X(23, CONN, scanned)      \
+	X(24, CONN, body_left)    \
+	X(25, CONN, body_seen)    \
+	X(26, CONN, chunk.left)   \
+	X(27, CONN, chunk.extra)  \
+	X(28, CONN, chunk.step)   \
+	X(29, CONN, chunk.digits) \
+	X(30, CONN, file_off)     \
+	X(31, CONN, file_left)    \
+	X(32, CONN, sent)         \
+	X(33, CONN, reply_head)   \
+	X(34, CONN, progress)     \
+	X(35, CONN, rate_us)      \
+	X(36, CONN, rate_bytes)   \
+	X(37, CONN, bytes_in_mark)
+
+/* Other fields. Names of enums travel as text, since their numbers may differ between versions. */
+enum moved_tag {
+	MOVED_STATE = 100,
+	MOVED_CLOSE_REASON,
+	MOVED_PEER,            /* 16 bytes */
+	MOVED_LISTENER,        /* address as bound */
+	MOVED_SERVER,          /* name; absent: the listener's default */
+	MOVED_REQUEST,         /* text of the row */
+	MOVED_FILE_FDS,        /* number: 1 if a file comes along */
+	MOVED_IN = MOVED_LONG, /* bytes of in_buf */
+	MOVED_OUT              /* bytes of out_buf that are still to be sent */
+};
+
+struct moved_bytes {
+	const char *p;
+	uint32_t len;
+};
+
+/* A record as read: numbers in halves of the real kind, everything else as pieces of the message.
+ */
+struct moved_record {
+	struct conn conn;
+	struct conn_row row;
+	enum conn_state state;
+	struct moved_bytes listener, server, in, out;
+	int file_fds; /* 0 or 1 */
+};
+
+/*
+ * Appends connection i to out[*len .. size). Returns 0, or -1 if it does not fit; *len is unchanged
+ * then. The state must be portable. listener and server are the names to go with it.
+ */
+int moved_write(const struct conns *cs, uint32_t i, const char *listener, const char *server,
+		char *out, size_t size, size_t *len);
+
+/*
+ * Reads the record at *off of a message and moves *off behind it. Returns 1: *r is filled; 0: it is
+ * well formed but not understood (refuse it); -1: the message is malformed (refuse the rest).
+ */
+int moved_read(const char *message, size_t len, size_t *off, struct moved_record *r);
+
+/* How many descriptors the record at off will take, without understanding the rest: 1 or 2; -1:
+ * malformed. */
+int moved_descriptors(const char *message, size_t len, size_t off);
+
+/* Can a connection in this condition travel? Not one that is answered this instant, or with several
+ * parts. */
+bool moved_portable(const struct conns *cs, uint32_t i);
+
+#endif
