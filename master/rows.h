@@ -37,8 +37,7 @@ void rows_start(const struct board *b, uint64_t now_us, uint64_t pid);
 void rows_state(const struct board *b, enum master_state state);
 void rows_in_force(const struct board *b, const struct generation *g, uint64_t now_us);
 void rows_reload_asked(const struct board *b);
-/* Why is NULL if it went well. `failed` counts the failure, `over` tells that no further reload
- * waits. */
+/* Says why, and counts; the result stays pending until rows_reload_ended(). */
 void rows_reload_failed(const struct board *b, const char *why, uint64_t now_us);
 void rows_reload_ended(const struct board *b, enum result result, uint64_t now_us);
 void rows_reopened(const struct board *b, enum result result);

@@ -199,6 +199,7 @@
 	X(COUNTER, uint64_t, file_errors, , "", FULL, "Files that vanished, shrank or failed while they were sent") \
 	X(COUNTER, uint64_t, log_lines, , "lines", FULL, "Access log lines written")               \
 	X(COUNTER, uint64_t, log_lines_lost, , "lines", BRIEF, "Access log lines lost because the log could not be written") \
+	X(COUNTER, uint64_t, takeovers, , "", BRIEF, "Times the standby took over from a worker that died")                         \
 	X(COUNTER, uint64_t, moved_in, , "conns", BRIEF, "Connections taken over from another worker")                         \
 	X(COUNTER, uint64_t, moved_refused, , "conns", FULL, "Connections that could not be handed over and drain in place")                         \
 	X(COUNTER, uint64_t, drained_idle, , "conns", FULL, "Connections closed idle by a drain")  \

@@ -129,15 +129,13 @@ finish "$DROVER_PID"
 is "$STATUS" 0 'status 0'
 DROVER_PID=
 
-# While reloading: the reload is given up and says so.
+# While reloading: the reload is given up and says so. An old worker that stands still keeps its half of the slot, so that the
+# next reload has to wait for it.
 site 'drain = 30s'
 start_drover
-half 5
-expect_stat conns -eq 1
+kill -STOP "$(worker_pids | head -n 1)"
 ok 'one reload' ctl reload
-busy=$(ctl workers -H | awk -F '\t' '$4 == "draining" { print $1 }')
-isnt "$busy" '' 'an old worker drains'
-kill -HUP "$DROVER_PID" # waits for the half of that slot
+kill -HUP "$DROVER_PID"
 ok 'the next one is under way' wait_for 5 state_is reloading
 allow_log 'reload failed, generation 2 serves on: drover was told to stop'
 pid=$DROVER_PID
@@ -146,5 +144,4 @@ kill -INT "$pid"
 finish "$pid" 10
 is "$STATUS" 0 'stopped while reloading'
 like "$(ctl stat -H master.reload_error)" 'drover was told to stop' 'the board says what became of the reload'
-exec 5>&-
 done_testing

@@ -6,6 +6,7 @@
 #include "worker/accesslog.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -118,7 +119,11 @@ void accesslog_replace(struct accesslog *a, uint32_t log, int fd)
 		return;
 	}
 	write_out(a, log);
-	if (a->fd[log] >= 0)
-		close(a->fd[log]);
-	a->fd[log] = fd;
+	/* The number stays, so that whoever shares the descriptor table finds the new file by it. */
+	if (a->fd[log] < 0) {
+		a->fd[log] = fd;
+		return;
+	}
+	(void)dup3(fd, a->fd[log], O_CLOEXEC);
+	close(fd);
 }

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 enum {
 	TRIM_MOST = 1024,
@@ -149,4 +150,67 @@ void bufs_trim(struct bufs *b)
 		}
 		c->low = c->free;
 	}
+}
+
+/* While claims are taken, stack[i] says whether chunk i is in use. */
+enum {
+	UNCLAIMED,
+	CLAIMED
+};
+
+void bufs_forget(struct bufs *b)
+{
+	for (unsigned class = 0; class < BUF_CLASSES; class ++) {
+		struct buf_class *c = &b->of[class];
+
+		memset(c->stack, 0, (size_t)c->max * sizeof c->stack[0]);
+		c->free = c->low = c->empty = 0;
+		c->high = c->max;
+	}
+}
+
+bool bufs_claim(const struct bufs *b, uint32_t buf, size_t len)
+{
+	uint32_t class = (buf >> CLASS_SHIFT) - 1;
+
+	if (buf == BUF_NONE)
+		return len == 0;
+	if (class >= BUF_CLASSES || index_of(buf) >= b->of[class].max || len > b->of[class].size ||
+	    b->of[class].stack[index_of(buf)] == CLAIMED)
+		return false;
+	b->of[class].stack[index_of(buf)] = CLAIMED;
+	return true;
+}
+
+/* The stack of free chunks is written over the claims: entry n is written only after claim n was
+ * read. */
+static void settle_class(struct bufs *b, struct buf_class *c)
+{
+	uint32_t high = 0;
+
+	for (uint32_t i = 0; i < c->max; i++) {
+		if (c->stack[i] == CLAIMED)
+			high = i + 1;
+	}
+	for (uint32_t i = 0; i < high; i++) {
+		if (c->stack[i] == CLAIMED) {
+			board_add(&b->row->buffers, c->size);
+			board_add(&b->row->buffers_resident, c->size);
+		} else {
+			arena_release(b->arena, c->base + (size_t)i * c->size, c->size);
+			c->stack[c->free++] = i;
+		}
+	}
+	arena_release(b->arena, c->base + (size_t)high * c->size,
+		      (size_t)(c->max - high) * c->size);
+	c->high = high;
+	c->low = c->empty = c->free;
+}
+
+void bufs_settle(struct bufs *b)
+{
+	board_set(&b->row->buffers, 0);
+	board_set(&b->row->buffers_resident, 0);
+	for (unsigned class = 0; class < BUF_CLASSES; class ++)
+		settle_class(b, &b->of[class]);
 }

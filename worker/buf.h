@@ -7,6 +7,7 @@
 #ifndef DROVER_WORKER_BUF_H
 #define DROVER_WORKER_BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +50,15 @@ void buf_drop(struct bufs *b, uint32_t *buf);
 
 char *buf_data(const struct bufs *b, uint32_t buf);
 uint32_t buf_size(const struct bufs *b, uint32_t buf);
+
+/*
+ * After a crash the stacks are made anew: forget all, claim what records name (true if the name is
+ * sound, unclaimed so far, and holds len bytes; BUF_NONE holds none), and settle: everything
+ * unclaimed is free and its pages go back.
+ */
+void bufs_forget(struct bufs *b);
+bool bufs_claim(const struct bufs *b, uint32_t buf, size_t len);
+void bufs_settle(struct bufs *b);
 
 /* Largest chunk. */
 uint32_t buf_most(const struct bufs *b);

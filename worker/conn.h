@@ -45,7 +45,8 @@ enum conn_flag {
 	CONN_MOVING = 1 << 9, /* on its way to another worker: not polled, not touched, until it is
 				 acknowledged or refused */
 	CONN_STAYS = 1 << 10, /* refused by the worker that it was to move to: drains here */
-	CONN_FLAGS_KNOWN = (1 << 11) - 1
+	CONN_ARRIVING = 1 << 11, /* came from another worker and is not acknowledged yet */
+	CONN_FLAGS_KNOWN = (1 << 12) - 1
 };
 
 /* The private half. At most 192 bytes; sizes are bytes, times CLOCK_MONOTONIC microseconds. */

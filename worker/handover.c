@@ -102,13 +102,21 @@ static bool later(int error)
 }
 
 /* The batch is in the channel: its connections wait for their acknowledgement. */
-static void in_flight(struct handover_out *o, struct conns *cs)
+static void in_flight(struct handover_out *o)
 {
 	for (uint32_t k = 0; k < batch.header->count; k++) {
-		conn_at(cs, batch.row[k])->flags |= CONN_MOVING;
 		o->window[(o->sent + k) % HANDOVER_WINDOW] = batch.row[k];
 	}
 	o->sent += batch.header->count;
+}
+
+static void mark_batch(struct conns *cs, uint16_t flag, bool on)
+{
+	for (uint32_t k = 0; k < batch.header->count; k++) {
+		struct conn *c = conn_at(cs, batch.row[k]);
+
+		c->flags = on ? c->flags | flag : c->flags & (uint16_t)~flag;
+	}
 }
 
 static void for_batch(const struct handover_ops *ops, void (*what)(void *, uint32_t))
@@ -137,14 +145,18 @@ enum handover_state handover_send(struct handover_out *o, struct conns *cs,
 			return HANDOVER_WAITS;
 		/* epoll would go on watching the open file behind the duplicate that travels. */
 		for_batch(ops, ops->unwatch);
+		/* Before the message: should this process die now, its standby must not serve what
+		 * another worker may have. */
+		mark_batch(cs, CONN_MOVING, true);
 		if (send_with_fds(o->fd, batch.bytes, batch.len, batch.fds, batch.fd_count) < 0) {
 			bool again = later(errno);
 
 			o->next_row = first;
+			mark_batch(cs, CONN_MOVING, false);
 			for_batch(ops, ops->watch);
 			return again ? HANDOVER_WAITS : HANDOVER_BROKEN;
 		}
-		in_flight(o, cs);
+		in_flight(o);
 	}
 }
 
@@ -283,6 +295,7 @@ static uint32_t adopt(struct conns *cs, struct moved_record *r, const int *fds)
 {
 	uint32_t i = CONN_NONE;
 
+	r->conn.flags |= CONN_ARRIVING;
 	if (settle_in(cs, r, fds))
 		i = conn_adopt(cs, &r->conn, &r->row, r->state);
 	if (i == CONN_NONE) {
@@ -392,5 +405,7 @@ int handover_receive(int fd, struct conns *cs, uint32_t taken[MOVED_BATCH], uint
 	/* The window keeps the channel from filling; a sender that is gone has left what it sent to
 	 * us. */
 	(void)send_with_fds(fd, answer, sizeof h + h.count, NULL, 0);
+	for (uint32_t k = 0; k < *count; k++)
+		conn_at(cs, taken[k])->flags &= (uint16_t)~CONN_ARRIVING;
 	return 1;
 }

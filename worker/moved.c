@@ -86,7 +86,7 @@ static void put_text(struct writer *w, uint16_t tag, const char *text)
 
 /* What holds only while this worker has the connection. */
 enum {
-	TRANSIENT = CONN_POLLED | CONN_READY | CONN_MOVING
+	TRANSIENT = CONN_POLLED | CONN_READY | CONN_MOVING | CONN_STAYS | CONN_ARRIVING
 };
 
 static void put_numbers(struct writer *w, const struct conn *c, const struct conn_row *row)

@@ -5,6 +5,7 @@
 #include "worker/openfile.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "shm/board.h"
@@ -49,4 +50,40 @@ void openfile_unref(struct openfiles *t, uint32_t i)
 	f->next_free = t->free;
 	t->free = i;
 	board_set(t->open, *t->open - 1);
+}
+
+void openfiles_forget(struct openfiles *t)
+{
+	for (uint32_t i = 0; i < t->max && t->file[i].fd != 0; i++)
+		t->file[i].refs = 0;
+	t->high = t->max;
+	t->free = OPENFILE_NONE;
+}
+
+bool openfiles_claimable(const struct openfiles *t, uint32_t i)
+{
+	return i < t->max && t->file[i].fd > 0 && fcntl(t->file[i].fd, F_GETFD) >= 0;
+}
+
+void openfiles_claim(struct openfiles *t, uint32_t i)
+{
+	if (t->file[i].refs++ == 0)
+		board_add(t->open, 1);
+}
+
+void openfiles_settle(struct openfiles *t)
+{
+	uint32_t high = 0;
+
+	for (uint32_t i = 0; i < t->max && t->file[i].fd != 0; i++) {
+		if (t->file[i].refs > 0)
+			high = i + 1;
+	}
+	for (uint32_t i = high; i-- > 0;) {
+		if (t->file[i].refs > 0)
+			continue;
+		t->file[i] = (struct openfile){.fd = -1, .next_free = t->free};
+		t->free = i;
+	}
+	t->high = high;
 }

@@ -7,6 +7,7 @@
 #ifndef DROVER_WORKER_OPENFILE_H
 #define DROVER_WORKER_OPENFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,15 @@ uint32_t openfile_add(struct openfiles *t, int fd);
 void openfile_ref(struct openfiles *t, uint32_t i);
 /* Closes the descriptor with the last reference. */
 void openfile_unref(struct openfiles *t, uint32_t i);
+
+/*
+ * After a crash the counts are made anew: forget all, claim once for each record that names a file,
+ * and settle: what nobody claimed is free (its descriptor is closed with the other strays).
+ */
+void openfiles_forget(struct openfiles *t);
+bool openfiles_claimable(const struct openfiles *t, uint32_t i);
+void openfiles_claim(struct openfiles *t, uint32_t i);
+void openfiles_settle(struct openfiles *t);
 
 static inline int openfile_fd(const struct openfiles *t, uint32_t i)
 {

@@ -7,12 +7,14 @@
 #include "worker/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "worker/accept.h"
@@ -23,14 +25,17 @@
 #include "worker/handover.h"
 #include "worker/http/files.h"
 #include "worker/http/serve.h"
+#include "worker/standby.h"
+#include "worker/takeover.h"
 
 /* Event data: what kind of thing in the upper half, which one in the lower. */
 #define TAG_CONN    ((uint64_t)0 << 32)
 #define TAG_LISTEN  ((uint64_t)1 << 32)
 #define TAG_CONTROL ((uint64_t)2 << 32)
 #define TAG_GIVE    ((uint64_t)3 << 32) /* the channel that connections leave by */
-#define TAG_TAKE    ((uint64_t)4 << 32) /* those that they come by: the lower half is the descriptor \
-					 */
+#define TAG_TAKE                                                                         \
+	((uint64_t)4 << 32) /* those that they come by: the lower half is the descriptor \
+			     */
 
 enum {
 	EVENTS_A_TURN = 512,
@@ -50,7 +55,10 @@ struct worker {
 	int epoll_fd;
 	bool orphan;
 	bool leave;
-	uint64_t tick_us;        /* when the next second's work is due */
+	uint64_t tick_us;                /* when the next second's work is due */
+	struct standby_history *history; /* in the arena */
+	bool unguarded;          /* the standby died: clone another one before the next turn */
+	int pid_fd;              /* of this process, for its standby */
 	struct handover_out out; /* while the connections of this worker move to another one */
 	uint64_t drain_us;       /* CLOCK_MONOTONIC; 0: not draining */
 	uint64_t lag_us;         /* longest turn since the last tick */
@@ -105,8 +113,10 @@ static int start(struct worker *w)
 
 	clock_read(&w->clock);
 	publish_identity(w);
-	if (arena_create(&w->arena, "drover-arena", conns_room(s) + accesslog_room(s)) != 0)
+	if (arena_create(&w->arena, "drover-arena",
+			 conns_room(s) + accesslog_room(s) + arena_room(sizeof *w->history)) != 0)
 		return fail("arena");
+	w->history = arena_take(&w->arena, sizeof *w->history);
 	if (conns_init(&w->conns, &conns_env, &w->arena) != 0)
 		return fail("connection records");
 	if (accesslog_init(&w->log, s, &w->arena, w->env->log_fds, w->row) != 0)
@@ -128,13 +138,18 @@ static int start(struct worker *w)
 	return 0;
 }
 
-static void say(struct worker *w, enum control_kind kind)
+static void say_with(struct worker *w, enum control_kind kind, uint64_t arg_us)
 {
 	const struct control_msg m = {
-	    .kind = kind, .generation = w->env->generation, .slot = w->env->slot};
+	    .kind = kind, .generation = w->env->generation, .slot = w->env->slot, .arg_us = arg_us};
 
 	if (!w->orphan)
 		(void)send(w->env->control_fd, &m, sizeof m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void say(struct worker *w, enum control_kind kind)
+{
+	say_with(w, kind, 0);
 }
 
 /* Edge-triggered and once for the life of the connection: no further epoll_ctl is needed. */
@@ -316,7 +331,8 @@ static void reopened(struct worker *w, const struct control_msg *m, const int *f
 		if (log < s->logs_count) {
 			accesslog_replace(&w->log, log, fds[k]);
 		} else {
-			errlog_open(fds[k], s->log_level, (int)w->env->slot);
+			(void)dup3(fds[k], w->env->error_log_fd, O_CLOEXEC);
+			close(fds[k]);
 			say(w, CONTROL_REOPENED);
 		}
 	}
@@ -340,6 +356,9 @@ static void obey(struct worker *w, const struct control_msg *m, const int *fds, 
 		for (int k = 0; k < count; k++)
 			start_taking(w, fds[k]);
 		return;
+	case CONTROL_GUARD:
+		w->unguarded = true;
+		break;
 	case CONTROL_LAME_DUCK:
 		w->http->lame_duck = true;
 		break;
@@ -505,6 +524,130 @@ static int wait_ms(const struct worker *w)
 	return (int)((us + 999) / 1000);
 }
 
+static void close_strays(const struct worker *w)
+{
+	const struct worker_env *e = w->env;
+	uint32_t count = 0;
+	int *mine = calloc(e->listen_count + e->settings->logs_count + 8, sizeof *mine);
+
+	if (mine == NULL)
+		return;
+	for (uint32_t k = 0; k < e->listen_count; k++)
+		mine[count++] = e->listen_fds[k];
+	for (uint32_t k = 0; k < e->settings->logs_count; k++)
+		mine[count++] = w->log.fd[k];
+	mine[count++] = e->control_fd;
+	mine[count++] = e->error_log_fd;
+	mine[count++] = w->epoll_fd;
+	mine[count++] = w->arena.fd;
+	takeover_close_strays(&w->conns, mine, count);
+	free(mine);
+}
+
+/* Descriptors stay registered with epoll, but edges that the dead worker had fetched would not come
+ * again. */
+static void rearm(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->row->conns_high; i++) {
+		struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+					.data.u64 = TAG_CONN | i};
+
+		if (conn_row(&w->conns, i)->state == CONN_FREE)
+			continue;
+		if (epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, conn_at(&w->conns, i)->fd, &e) != 0)
+			poll_conn(w, i);
+		http_resume(w->http, i);
+	}
+}
+
+static void tell_of_takeover(const struct worker *w, const struct takeover *t, uint64_t old_pid)
+{
+	char peer[48] = "";
+
+	if (t->suspect == 0) {
+		errlog(ERRLOG_WARN,
+		       "took over from process %llu: %u connections go on, %u are lost; none was "
+		       "being served",
+		       (unsigned long long)old_pid, t->kept, t->dropped);
+		return;
+	}
+	logline_addr(&t->row, peer);
+	errlog(ERRLOG_WARN,
+	       "took over from process %llu: %u connections go on, %u are lost; it was serving "
+	       "connection %llu from %s: \"%s\"",
+	       (unsigned long long)old_pid, t->kept, t->dropped, (unsigned long long)t->suspect,
+	       peer, t->request);
+}
+
+/* The standby wakes as the worker. */
+static void take_over(struct worker *w)
+{
+	uint64_t old_pid = w->row->pid;
+	struct takeover t;
+
+	clock_read(&w->clock);
+	if (standby_must_give_up(w->history, w->clock.now_us)) {
+		errlog(
+		    ERRLOG_ERROR,
+		    "third takeover within ten seconds: the slot begins anew, with no connections");
+		_exit(1);
+	}
+	board_write_begin(&w->row->seq);
+	w->row->pid = (uint64_t)getpid();
+	board_write_end(&w->row->seq);
+	board_set(&w->row->beat_us, w->clock.now_us);
+	board_add(&w->row->takeovers, 1);
+	takeover_rebuild(&w->conns, &t);
+	/* What the old worker had cached is closed with the other strays: files are opened anew. */
+	w->http->files = files_new(w->env->settings, &w->conns.files, w->row);
+	w->out.fd = -1;
+	w->pid_fd = -1;
+	w->acceptor.reserve_fd = -1;
+	close_strays(w);
+	if (w->http->files == NULL ||
+	    acceptor_init(&w->acceptor, &w->conns, w->env, w->epoll_fd, TAG_LISTEN) != 0)
+		_exit(1);
+	rearm(w);
+	accesslog_flush(&w->log);
+	say(w, CONTROL_TAKEN);
+	tell_of_takeover(w, &t, old_pid);
+	if (w->row->state == WORKER_DRAINING) {
+		set_state(w, WORKER_READY);
+		drain(w, w->row->drain_us + w->env->settings->drain_us, false, -1);
+	}
+}
+
+/*
+ * Clones the standby. Returns in the worker; and once more, in the standby, when the worker has
+ * died and the standby has taken its place, with a standby of its own.
+ */
+static void guard(struct worker *w)
+{
+	for (;;) {
+		const char *title = "standby";
+		pid_t pid;
+
+		if (w->pid_fd >= 0)
+			close(w->pid_fd);
+		w->unguarded = false;
+		w->pid_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+		pid = w->pid_fd >= 0 ? standby_clone() : -1;
+		if (pid < 0) {
+			errlog(ERRLOG_WARN, "no standby: %s", strerror(errno));
+			return;
+		}
+		if (pid > 0) {
+			say_with(w, CONTROL_STANDBY, (uint64_t)pid);
+			return;
+		}
+		setproctitle("%s %u gen %u", title, w->env->slot, w->env->generation);
+		if (!standby_wait(w->pid_fd, w->row))
+			_exit(0);
+		setproctitle("worker %u gen %u", w->env->slot, w->env->generation);
+		take_over(w);
+	}
+}
+
 static void turn(struct worker *w)
 {
 	int count = epoll_wait(w->epoll_fd, w->events, EVENTS_A_TURN, wait_ms(w));
@@ -563,13 +706,19 @@ int worker_run(const struct worker_env *env)
 	w->row = board_worker(env->board, env->row);
 	w->epoll_fd = -1;
 	w->out.fd = -1;
+	w->pid_fd = -1;
 	errlog_open(env->error_log_fd, env->settings->log_level, (int)env->slot);
 	if (start(w) != 0)
 		return 1;
 	set_state(w, WORKER_READY);
+	if (env->settings->standby)
+		guard(w);
 	say(w, CONTROL_READY);
-	while (!w->leave)
+	while (!w->leave) {
+		if (w->unguarded)
+			guard(w);
 		turn(w);
+	}
 	end(w);
 	free(w);
 	return 0;

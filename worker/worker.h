@@ -26,7 +26,9 @@ enum control_kind {
 	CONTROL_TAKE,      /* connections come by the descriptor that is with this message */
 	/* worker to master */
 	CONTROL_READY = 64, /* accepting from now on */
-	CONTROL_REOPENED
+	CONTROL_REOPENED,
+	CONTROL_STANDBY, /* arg_us: process id of the standby that was cloned; it is a child of the master */
+	CONTROL_TAKEN    /* the standby speaks: it is the worker now */
 };
 
 enum {

@@ -8,7 +8,7 @@
 #   -s  of the random numbers (time)   -t  begin no new stream after so many seconds (5)   -n  nor after so many streams
 #   -c  at the same time (12)   -a  how many of a hundred streams are left in the middle (0)
 #   ROOT: the served folder, with the files that the scenario makes; ADDRESS: HOST:PORT or unix:PATH
-# Prints "name number" lines; requests, sent and received are those of whole streams if -a is 0. Status 1: a difference, told.
+# Prints "name number" lines of what it did; with -a 0 the server's counters must agree with them. Status 1: a difference, told.
 use strict;
 use warnings;
 use Errno qw(EAGAIN EINTR EINPROGRESS);
@@ -93,13 +93,14 @@ my @KINDS = (
 	sub { with_body('/one', 'not allowed', 0) },
 	sub { my $b = body(upto(500)); req(text => head('GET', '/1k', 1, 'Content-Length: ' . length $b) . $b, key => 'get 1k') },
 );
+# The last two are refused at a byte before the end: what follows it is no part of a request.
 my @LAST = (
 	sub { my $f = any(@FILES[0 .. 5]); req(text => head('GET', "/$f", 1, 'Connection: close'), key => "close $f", last => 1) },
 	sub { my $f = any(@FILES[0 .. 5]); req(text => head('GET', "/$f", 0), key => "close $f", last => 1) },
-	sub { req(text => head('GET', '/a', 1, 'Bad name: x'), key => 'bad', last => 1) },
 	sub { req(text => head('POST', '/gone', 1, 'Content-Length: 999999999'), key => 'too large', last => 1) },
+	sub { req(text => head('POST', '/none', 1, 'Content-Length: 5', 'Expect: 100-continue'), key => 'close not allowed', last => 1) },
+	sub { req(text => head('GET', '/a', 1, 'Bad name: x'), key => 'bad', last => 1) },
 	sub { req(text => head('POST', '/gone', 1, 'Transfer-Encoding: chunked') . "3\r\nabcde", key => 'bad chunk', last => 1) },
-	sub { req(text => head('POST', '/none', 1, 'Content-Length: 5', 'Expect: 100-continue'), key => 'close missing', last => 1) },
 );
 
 sub difference {
@@ -154,12 +155,15 @@ sub refer {
 	shutdown $s, 1;
 	local $/;
 	$c{in} = <$s> // '';
+	$count{requests}++;
+	$count{sent} += length $r->{text};
+	$count{received} += length $c{in};
 	my $head = take_head(\%c) // '';
-	$c{in} =~ s/$c{boundary}/B/g if $c{boundary};
 	my ($len) = $head =~ /^Content-Length: (\d+)\r/m;
-	my $bare = $r->{head} || $status == 204 || $status == 304;
 	difference(\%c, "the reference is not $status", $head) if $head !~ /^HTTP\/1\.1 $status .*\r\n\r\n$/s;
-	difference(\%c, "the reference's length is wrong", $head) if !$bare && length($c{in}) + 23 * ($c{in} =~ s/B(?=\r\n|--\r\n)/B/g || 0) * !!$c{boundary} != $len;
+	difference(\%c, "the reference's length is wrong", $head)
+		if !$r->{head} && $status != 204 && $status != 304 && length $c{in} != $len;
+	$c{in} =~ s/$c{boundary}/B/g if $c{boundary};
 	difference(\%c, "the reference's body is wrong", $c{in}, $body) if defined $body && $c{in} ne $body;
 	$ref{$r->{key}} = {head => $head, body => $c{in}, etag => $head =~ /^ETag: (.*)\r/m ? $1 : ''};
 }
@@ -176,10 +180,6 @@ sub refer_all {
 	for my $f ('5k', '300k') {
 		refer(req(text => $plain->('GET', "/$f", 1, 'Range: bytes=100-4099'), key => "range $f"), 206, substr $file{$f}, 100, 4000);
 		my $n = length $file{$f};
-		refer(req(text => $plain->('GET', "/$f", 1, 'Range: bytes=0-0,10-2009,-3'), key => "ranges $f"), 206,
-			join '', map({ "\r\n--B\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes $_->[0]-$_->[1]/$n\r\n\r\n"
-				. substr $file{$f}, $_->[0], $_->[1] - $_->[0] + 1 } [0, 0], [10, 2009], [$n - 3, $n - 1]), "\r\n--B--\r\n")
-			if 0;
 		refer(req(text => $plain->('GET', "/$f", 1, 'Range: bytes=0-0,10-2009,-3'), key => "ranges $f"), 206);
 		my $want = join '', map { quotemeta(substr $file{$f}, $_->[0], $_->[1]) . "\r\n--B(?:\r\n.*?\r\n\r\n|--\r\n\$)" }
 			[0, 1], [10, 2000], [$n - 3, 3];
@@ -194,17 +194,18 @@ sub refer_all {
 	refer(req(text => $plain->('OPTIONS', '*', 1), key => 'options'), 204, '');
 	refer(req(text => $plain->('GET', '/healthz', 1), key => 'health'), 200, "ok\n");
 	refer(req(text => $plain->('POST', '/one', 1, 'Content-Length: 3') . 'abc', key => 'not allowed'), 405);
-	refer(req(text => $plain->('GET', '/a', 1, 'Bad name: x'), key => 'bad'), 400);
 	refer(req(text => $plain->('POST', '/gone', 1, 'Content-Length: 999999999'), key => 'too large'), 413);
+	refer(req(text => $plain->('POST', '/none', 1, 'Content-Length: 5', 'Expect: 100-continue'), key => 'close not allowed'), 405);
+	return if !$o{a};
+	refer(req(text => $plain->('GET', '/a', 1, 'Bad name: x'), key => 'bad'), 400);
 	refer(req(text => $plain->('POST', '/gone', 1, 'Transfer-Encoding: chunked') . "3\r\nabcde", key => 'bad chunk'), 400);
-	refer(req(text => $plain->('POST', '/none', 1, 'Content-Length: 5', 'Expect: 100-continue'), key => 'close missing'), 404);
 }
 
 sub begin {
 	my $number = shift;
 	srand($o{s} * 100003 + $number);
 	my @reqs = map { any(@KINDS)->() } 1 .. upto(rand() < .1 ? 80 : 10);
-	push @reqs, any(@LAST)->() if !@reqs || rand() < .4;
+	push @reqs, any($o{a} ? @LAST : @LAST[0 .. $#LAST - 2])->() if !@reqs || rand() < .4;
 	my $text = join '', map { $_->{text} } @reqs;
 	my %c = (
 		number => $number, keys => [map { $_->{key} } @reqs], reqs => [@reqs], in => '', last => $reqs[-1]{last},
@@ -222,6 +223,7 @@ sub begin {
 		$c{leave_at} = upto(rand() < .3 ? 0 : $total);
 		$c{leave_unsent} = rand() < .5 ? upto(scalar @{$c{out}}) : 0;
 	}
+	$c{bite} = 1 + int($total / 500) if $total / $c{bite} > 500;
 	$c{s} = dial(any(@to), rand() < .6 ? (rcvbuf => any(1, 2000, 4000, 16000), mss => any(88, 200, 536, 1400, 8000)) : ());
 	$c{s}->blocking(0);
 	return \%c;
@@ -314,9 +316,6 @@ sub get {
 $| = 1;
 $count{$_} = 0 for qw(requests sent received streams left);
 refer_all();
-# The references are not counted: the scenario asks for the counters before and after the streams.
-if (-p STDIN) { print "referred\n"; <STDIN> }
-$count{$_} = 0 for qw(requests sent received);
 my ($number, $end, %conns) = (0, time + $o{t});
 for (;;) {
 	while (keys %conns < $o{c} && time < $end && $number < $o{n}) {

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "worker/errlog.h"
@@ -550,6 +551,34 @@ START_TEST(shrunk)
 	get("/big.bin", "");
 	expect_pattern(200, 0, 10);
 	ck_assert(reply.ready);
+}
+END_TEST
+
+/* A log, say: it grows between any two looks at it. */
+START_TEST(never_still)
+{
+	int fd, status = -1;
+	pid_t writer;
+
+	write_file("www/log", "x");
+	writer = fork();
+	if (writer == 0) {
+		fd = open(path_of("www/log"), O_WRONLY | O_APPEND | O_CLOEXEC);
+		for (int i = 0; i < 16000; i++)
+			if (write(fd, "x", 1) != 1)
+				_exit(1);
+		_exit(0);
+	}
+	do {
+		get("/log", "");
+		expect_status(200);
+		ck_assert_uint_eq(strspn(body, "x"), body_len);
+		pass(SECOND);
+	} while (waitpid(writer, &status, WNOHANG) == 0);
+	ck_assert_int_eq(status, 0);
+	get("/log", "");
+	ck_assert_uint_eq(body_len, 16001);
+	ck_assert_uint_eq(row.file_errors, 0);
 }
 END_TEST
 
@@ -1438,6 +1467,7 @@ int main(void)
 	tcase_add_test(tc, replaced_while_sent);
 	tcase_add_test(tc, replaced_in_the_turn);
 	tcase_add_test(tc, shrunk);
+	tcase_add_test(tc, never_still);
 	tcase_add_test(tc, removed_and_back);
 	tcase_add_test(tc, no_leave);
 	tcase_add_loop_test(tc, folder_redirect, 0, ROWS(redirects));

@@ -143,9 +143,10 @@ static int read_body(int fd, char *out, const struct file_stamp *stamp)
 	return -1;
 }
 
-/* From an open file to a filled variant. Takes fd over if *kept_out. */
+/* From an open file to a filled variant, with its body if that is small and may_read. Takes fd over
+ * if *kept_out. */
 static int load_fd(int fd, struct openfiles *open, struct reply *r, const struct reply_ctx *ctx,
-		   struct files_entry *e, enum encoding which, bool *kept_out)
+		   struct files_entry *e, enum encoding which, bool may_read, bool *kept_out)
 {
 	struct files_variant *v = &e->variant[which];
 	uint32_t head_len;
@@ -156,7 +157,7 @@ static int load_fd(int fd, struct openfiles *open, struct reply *r, const struct
 		return -1;
 	v->size = (uint64_t)v->stamp.size;
 	v->young = files_find_date(&v->stamp) >= ctx->clock->real_s - 1;
-	small = v->size <= FILES_SMALL_BYTES;
+	small = may_read && v->size <= FILES_SMALL_BYTES;
 	write_etag(v, which);
 	block = make_block(r, ctx, e, which, small ? v->size : 0, &head_len);
 	if (block == NULL)
@@ -180,7 +181,8 @@ static int load_fd(int fd, struct openfiles *open, struct reply *r, const struct
 }
 
 static int load_once(struct files_roots *roots, struct openfiles *open, struct reply *r,
-		     const struct reply_ctx *ctx, struct files_entry *e, enum encoding which)
+		     const struct reply_ctx *ctx, struct files_entry *e, enum encoding which,
+		     bool may_read)
 {
 	int root = files_find_root(roots, ctx), fd, rc, saved;
 	char rel[PATH_MAX];
@@ -192,7 +194,7 @@ static int load_once(struct files_roots *roots, struct openfiles *open, struct r
 	fd = open_below(root, rel, O_RDONLY);
 	if (fd < 0)
 		return -1;
-	rc = load_fd(fd, open, r, ctx, e, which, &kept);
+	rc = load_fd(fd, open, r, ctx, e, which, may_read, &kept);
 	saved = errno;
 	if (!kept)
 		close(fd);
@@ -208,12 +210,13 @@ int files_load(struct files_roots *roots, struct openfiles *open, struct reply *
 	/* The type of what is inside the encoding: by the name without its suffix. */
 	e->type = mime_type(s->mime, e->rel, e->rel_len, s->default_type);
 	for (int i = 0; i < TRIES; i++) {
-		if (load_once(roots, open, r, ctx, e, which) == 0)
+		if (load_once(roots, open, r, ctx, e, which, true) == 0)
 			return 0;
 		if (errno != ESTALE)
 			return -1;
 	}
-	return -1;
+	/* It does not hold still, as a log: it goes out from its descriptor, like large ones. */
+	return load_once(roots, open, r, ctx, e, which, false);
 }
 
 int files_load_listing(struct files_roots *roots, struct reply *r, const struct reply_ctx *ctx,

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The standby: a process that sleeps beside a worker, cloned by it with the same descriptor table
+ * and the arena mapped at the same address. When the worker dies, it is the worker. Its parent is
+ * the master.
+ */
+#ifndef DROVER_WORKER_STANDBY_H
+#define DROVER_WORKER_STANDBY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "shm/board.h"
+
+/* In the arena: when the last takeovers were. CLOCK_MONOTONIC us; 0 = never. */
+struct standby_history {
+	uint64_t taken_us[2];
+};
+
+/* A third takeover within ten seconds: what the arena holds may be what kills. Pure but for the
+ * note it takes. */
+bool standby_must_give_up(struct standby_history *h, uint64_t now_us);
+
+/*
+ * Clones this process: CLONE_FILES, parent = this process's parent. Returns 0 in the standby, its
+ * pid in the worker, or -1 with errno. Falls back from clone3 to clone, which containers do not
+ * refuse.
+ */
+pid_t standby_clone(void);
+
+/*
+ * Sleeps until the process behind pid_fd has died. True: it left its work behind, so take over;
+ * false: it had finished (its row says so), or the system does not let us wait.
+ */
+bool standby_wait(int pid_fd, const struct worker_row *row);
+
+#endif
