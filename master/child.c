@@ -28,6 +28,8 @@ static const char *const state_names[CHILD_STATES] = {
 static const char *const event_names[CHILD_EVENTS] = {
     [CHILD_SAYS_READY] = "says that it is ready",
     [CHILD_SAYS_REOPENED] = "says that it has its new logs",
+    [CHILD_SAYS_STANDBY] = "names a standby",
+    [CHILD_SAYS_TAKEN] = "says that it took over",
     [CHILD_DRAIN] = "is to drain",
     [CHILD_QUIT] = "is to quit",
     [CHILD_HANGS] = "hangs",
@@ -116,10 +118,20 @@ static void order(const struct child *c, uint32_t kind, uint32_t flags, uint64_t
 		       (long)c->pid, what, strerror(errno));
 }
 
+static void kill_standby(struct child *c)
+{
+	if (c->standby > 0)
+		kill(c->standby, SIGKILL);
+	c->standby = 0;
+}
+
 static void kill_child(struct child *c, enum child_cause cause, uint64_t now_us)
 {
 	if (cause != CAUSE_NONE)
 		c->cause = cause;
+	/* Nobody is to go on where it stopped, unless it only hung. */
+	if (c->cause != CAUSE_HANG)
+		kill_standby(c);
 	kill(c->pid, SIGKILL);
 	set_state(c, CHILD_KILLED, now_us + POLICY_KILL_US);
 }
@@ -202,6 +214,7 @@ static enum child_fate abort_hung(struct child *c, const struct child_news *n)
 	       c->slot, (long)c->pid, (n->now_us - (beat_us ? beat_us : c->started_us)) / 1000);
 	c->cause = CAUSE_HANG;
 	kill(c->pid, SIGABRT);
+	kill(c->pid, SIGCONT); /* a stopped process does not even die */
 	set_state(c, CHILD_ENDING, n->now_us + POLICY_ABORT_US);
 	return FATE_LIVES;
 }
@@ -305,6 +318,10 @@ static void bury(struct child *c)
 	if (c->control_fd >= 0)
 		close(c->control_fd);
 	c->control_fd = -1;
+	kill_standby(c);
+	c->predecessor = 0;
+	c->succeeded = false;
+	c->guard_us = 0;
 	c->reopening = false;
 	share_free(&c->share);
 	set_state(c, CHILD_NONE, 0);
@@ -327,21 +344,84 @@ static enum child_fate goes(struct child *c, const struct child_news *n)
 	return FATE_GONE;
 }
 
-static enum child_fate dies(struct child *c, const struct child_news *n)
+/* Says how the process ended, and counts it. */
+static void tell_death(struct child *c, pid_t pid, int status, const char *more)
 {
 	char how[64], touched[160];
-	bool unborn = !c->ready_us;
 
-	describe_status(n->status, how, sizeof(how));
+	describe_status(status, how, sizeof(how));
 	describe_touched(c, touched, sizeof(touched));
 	snprintf(c->epitaph, sizeof(c->epitaph), "worker %u (pid %ld, generation %u) %s%s%s",
-		 c->slot, (long)c->pid, c->gen->number, how, because(c->cause),
-		 unborn ? " before it was ready" : "");
+		 c->slot, (long)pid, c->gen->number, how, because(c->cause), more);
 	errlog(ERRLOG_ERROR, "%s%s", c->epitaph, touched);
 	board_add(&c->board->master->worker_deaths, 1);
+}
+
+/* The standby is the worker from now on: a draining one drains on, any other serves. */
+static void succeed(struct child *c, uint64_t now_us)
+{
+	c->pid = c->standby;
+	c->standby = 0;
+	c->guard_us = now_us + POLICY_GUARD_US;
+	c->ready_us = now_us;
+	if (c->state == CHILD_DRAINING)
+		return;
+	c->cause = CAUSE_NONE;
+	set_state(c, CHILD_READY, 0);
+}
+
+static bool may_succeed(const struct child *c)
+{
+	if (c->standby <= 0)
+		return false;
+	return c->state == CHILD_READY || c->state == CHILD_DRAINING || c->cause == CAUSE_HANG;
+}
+
+static enum child_fate dies(struct child *c, const struct child_news *n)
+{
+	bool unborn = !c->ready_us;
+
+	if (may_succeed(c)) {
+		tell_death(c, c->pid, n->status, "; its standby goes on");
+		c->succeeded = true;
+		succeed(c, n->now_us);
+		return FATE_LIVES;
+	}
+	tell_death(c, c->pid, n->status, unborn ? " before it was ready" : "");
 	mark_row(c, WORKER_DEAD);
 	bury(c);
 	return unborn ? FATE_UNBORN : FATE_DEAD;
+}
+
+/* A child of this process, alive or not waited for yet? The word of a worker is not enough to send
+ * signals by. */
+static bool is_ours(pid_t pid)
+{
+	siginfo_t info;
+
+	return pid > 1 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+static enum child_fate has_standby(struct child *c, const struct child_news *n)
+{
+	if (!is_ours(n->subject))
+		return impossible(c, n);
+	c->standby = n->subject;
+	return FATE_LIVES;
+}
+
+static enum child_fate is_taken(struct child *c, const struct child_news *n)
+{
+	if (c->succeeded) {
+		c->succeeded = false;
+	} else if (c->standby > 0) {
+		c->predecessor = c->pid;
+		succeed(c, n->now_us);
+	} else {
+		return impossible(c, n);
+	}
+	errlog(ERRLOG_NOTICE, "worker %u goes on in its standby (pid %ld)", c->slot, (long)c->pid);
+	return FATE_LIVES;
 }
 
 /* A drain ends with status 0; a crash in it is a crash. */
@@ -362,6 +442,8 @@ static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
 	{
 	    [CHILD_SAYS_READY] = impossible,
 	    [CHILD_SAYS_REOPENED] = impossible,
+	    [CHILD_SAYS_STANDBY] = impossible,
+	    [CHILD_SAYS_TAKEN] = impossible,
 	    [CHILD_DRAIN] = impossible,
 	    [CHILD_QUIT] = impossible,
 	    [CHILD_HANGS] = impossible,
@@ -372,6 +454,8 @@ static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
 	{
 	    [CHILD_SAYS_READY] = becomes_ready,
 	    [CHILD_SAYS_REOPENED] = has_reopened,
+	    [CHILD_SAYS_STANDBY] = has_standby,
+	    [CHILD_SAYS_TAKEN] = is_taken,
 	    [CHILD_DRAIN] = drain,
 	    [CHILD_QUIT] = quit,
 	    [CHILD_HANGS] = impossible,
@@ -380,8 +464,11 @@ static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
 	},
     [CHILD_READY] =
 	{
-	    [CHILD_SAYS_READY] = impossible,
+	    [CHILD_SAYS_READY] =
+		ignore, /* by a standby that was cloned before the worker said it */
 	    [CHILD_SAYS_REOPENED] = has_reopened,
+	    [CHILD_SAYS_STANDBY] = has_standby,
+	    [CHILD_SAYS_TAKEN] = is_taken,
 	    [CHILD_DRAIN] = drain,
 	    [CHILD_QUIT] = quit,
 	    [CHILD_HANGS] = abort_hung,
@@ -392,6 +479,8 @@ static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
 	{
 	    [CHILD_SAYS_READY] = ignore, /* crossed the order */
 	    [CHILD_SAYS_REOPENED] = has_reopened,
+	    [CHILD_SAYS_STANDBY] = has_standby,
+	    [CHILD_SAYS_TAKEN] = is_taken,
 	    [CHILD_DRAIN] = drain, /* another deadline, or the last worker now */
 	    [CHILD_QUIT] = quit,
 	    [CHILD_HANGS] = abort_hung,
@@ -402,6 +491,8 @@ static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
 	{
 	    [CHILD_SAYS_READY] = ignore,
 	    [CHILD_SAYS_REOPENED] = has_reopened,
+	    [CHILD_SAYS_STANDBY] = has_standby,
+	    [CHILD_SAYS_TAKEN] = is_taken,
 	    [CHILD_DRAIN] = ignore,
 	    [CHILD_QUIT] = ignore,
 	    [CHILD_HANGS] = ignore,
@@ -412,6 +503,8 @@ static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
 	{
 	    [CHILD_SAYS_READY] = ignore,
 	    [CHILD_SAYS_REOPENED] = ignore,
+	    [CHILD_SAYS_STANDBY] = has_standby,
+	    [CHILD_SAYS_TAKEN] = is_taken,
 	    [CHILD_DRAIN] = ignore,
 	    [CHILD_QUIT] = ignore,
 	    [CHILD_HANGS] = ignore,
@@ -422,6 +515,8 @@ static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
 	{
 	    [CHILD_SAYS_READY] = ignore,
 	    [CHILD_SAYS_REOPENED] = ignore,
+	    [CHILD_SAYS_STANDBY] = has_standby,
+	    [CHILD_SAYS_TAKEN] = is_taken,
 	    [CHILD_DRAIN] = ignore,
 	    [CHILD_QUIT] = ignore,
 	    [CHILD_HANGS] = ignore,
@@ -450,7 +545,7 @@ static void gossip(const struct child *c, const char *what, unsigned value)
 
 static void hear(struct child *c, const struct control_msg *msg, uint64_t now_us)
 {
-	struct child_news news = {.now_us = now_us};
+	struct child_news news = {.now_us = now_us, .subject = (pid_t)msg->arg_us};
 
 	if (msg->slot != c->slot)
 		gossip(c, "slot", msg->slot);
@@ -460,8 +555,38 @@ static void hear(struct child *c, const struct control_msg *msg, uint64_t now_us
 		child_event(c, CHILD_SAYS_READY, &news);
 	else if (msg->kind == CONTROL_REOPENED)
 		child_event(c, CHILD_SAYS_REOPENED, &news);
+	else if (msg->kind == CONTROL_STANDBY)
+		child_event(c, CHILD_SAYS_STANDBY, &news);
+	else if (msg->kind == CONTROL_TAKEN)
+		child_event(c, CHILD_SAYS_TAKEN, &news);
 	else
 		gossip(c, "message of kind", msg->kind);
+}
+
+bool child_mourns(struct child *c, pid_t pid, int status, uint64_t now_us)
+{
+	if (pid == c->predecessor) {
+		tell_death(c, pid, status, "; its standby goes on");
+		c->predecessor = 0;
+		return true;
+	}
+	if (pid != c->standby)
+		return false;
+	c->standby = 0;
+	c->guard_us = now_us + POLICY_GUARD_US;
+	errlog(ERRLOG_WARN, "the standby of worker %u (pid %ld) is gone", c->slot, (long)pid);
+	return true;
+}
+
+void child_guard(struct child *c, uint64_t now_us)
+{
+	if (c->state != CHILD_READY || c->standby > 0 || !c->gen->settings->standby ||
+	    now_us < c->guard_us)
+		return;
+	/* Asked for a while after the start, too: the word of a standby may be on its way. */
+	if (c->guard_us != 0)
+		child_tell(c, CONTROL_GUARD, 0, 0);
+	c->guard_us = now_us + POLICY_GUARD_US;
 }
 
 void child_listen(struct child *c, uint64_t now_us)

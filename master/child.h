@@ -33,11 +33,13 @@ const char *child_state_name(enum child_state state);
 enum child_event {
 	CHILD_SAYS_READY,
 	CHILD_SAYS_REOPENED,
-	CHILD_DRAIN,   /* order: finish until until_us */
-	CHILD_QUIT,    /* order: leave at once */
-	CHILD_HANGS,   /* its heartbeat stopped */
-	CHILD_EXPIRES, /* its deadline passed */
-	CHILD_DIES,    /* waitpid(2) returned it */
+	CHILD_SAYS_STANDBY, /* subject: the standby's pid */
+	CHILD_SAYS_TAKEN,   /* the standby is the worker now */
+	CHILD_DRAIN,        /* order: finish until until_us */
+	CHILD_QUIT,         /* order: leave at once */
+	CHILD_HANGS,        /* its heartbeat stopped */
+	CHILD_EXPIRES,      /* its deadline passed */
+	CHILD_DIES,         /* waitpid(2) returned it */
 	CHILD_EVENTS
 };
 const char *child_event_name(enum child_event event);
@@ -57,6 +59,7 @@ struct child_news {
 	uint64_t until_us;             /* CHILD_DRAIN: CLOCK_MONOTONIC */
 	uint32_t flags;                /* CHILD_DRAIN: of struct control_msg */
 	int status;                    /* CHILD_DIES: of waitpid(2) */
+	pid_t subject;                 /* CHILD_SAYS_STANDBY */
 	const struct child *successor; /* CHILD_DRAIN: takes the connections; NULL: they end */
 };
 
@@ -75,6 +78,10 @@ struct child {
 	enum child_event heard; /* the last event, for messages */
 	bool reopening;         /* has not said CONTROL_REOPENED yet */
 	pid_t pid;
+	pid_t standby;     /* becomes pid when that dies; 0: none */
+	pid_t predecessor; /* its standby has spoken before its death was seen; 0: none */
+	bool succeeded;    /* its death was seen before its standby has spoken */
+	uint64_t guard_us; /* when it is told again to clone a standby, if it has none */
 	uint32_t slot;
 	uint32_t row; /* of the board: slot * BOARD_HALVES + half */
 	uint64_t instance;
@@ -104,6 +111,13 @@ enum {
 };
 int child_tell_fds(const struct child *c, uint32_t kind, uint64_t first, const int *fds,
 		   unsigned n);
+
+/* waitpid(2) returned pid, which is not the child's own: was it its standby, or the worker before
+ * it? */
+bool child_mourns(struct child *c, pid_t pid, int status, uint64_t now_us);
+
+/* Has it clone a standby if it should have one and has none. */
+void child_guard(struct child *c, uint64_t now_us);
 
 /* Whether there is a process, and whether it has not been told to end. */
 bool child_lives(const struct child *c);

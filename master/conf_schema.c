@@ -174,6 +174,7 @@ static const struct conf_option root[] = {
     {DURATION("hang", settings, hang_us, "30s", DAY)},
     {DURATION("orphan", settings, orphan_us, "60s", DAY)},
     {DURATION("lame_duck", settings, lame_duck_us, "0s", DAY)},
+    {BOOL("standby", settings, standby, "true")},
     {STRING("error_log", CONF_PATH, settings, error_log, "stderr"), .words = error_logs},
     {CHOICE("log_level", settings, log_level, "notice", levels)},
     {STRING("access_log", CONF_PATH, extra, access_log, "off"), .words = access_logs},

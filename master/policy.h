@@ -17,11 +17,13 @@
 #define POLICY_FORGIVE_US  (10 * POLICY_SECOND_US) /* a life as long as this is healthy */
 #define POLICY_PATIENCE_US (60 * POLICY_SECOND_US) /* longest wait between two starts */
 #define POLICY_LATE_US     (2 * POLICY_SECOND_US) /* a turn of the master as long as this is late */
-#define POLICY_ABORT_US    (2 * POLICY_SECOND_US) /* from ABRT to KILL */
-#define POLICY_QUIT_US     (1 * POLICY_SECOND_US) /* from CONTROL_QUIT to KILL */
-#define POLICY_OVERDUE_US  (2 * POLICY_SECOND_US) /* from the end of a drain to KILL */
-#define POLICY_REOPEN_US   (5 * POLICY_SECOND_US) /* for CONTROL_REOPENED */
-#define POLICY_KILL_US     (10 * POLICY_SECOND_US) /* for the kernel to end one that was killed */
+#define POLICY_ABORT_US \
+	(POLICY_SECOND_US * 4 / 5) /* from ABRT to KILL: taken over within hang and 1 s */
+#define POLICY_GUARD_US   (2 * POLICY_SECOND_US)  /* between requests for a standby */
+#define POLICY_QUIT_US    (1 * POLICY_SECOND_US)  /* from CONTROL_QUIT to KILL */
+#define POLICY_OVERDUE_US (2 * POLICY_SECOND_US)  /* from the end of a drain to KILL */
+#define POLICY_REOPEN_US  (5 * POLICY_SECOND_US)  /* for CONTROL_REOPENED */
+#define POLICY_KILL_US    (10 * POLICY_SECOND_US) /* for the kernel to end one that was killed */
 #define POLICY_STUCK_US \
 	(60 * POLICY_SECOND_US)  /* between complaints about one that it does not end */
 #define POLICY_START_AT_ONCE 16u /* workers starting at the same time */

@@ -307,8 +307,10 @@ static void watch_child(const struct slots *s, struct child *c, uint64_t now_us)
 void slots_watch(struct slots *s, uint64_t now_us)
 {
 	for (uint32_t i = 0; i < slots_children(s); i++)
-		if (child_lives(slots_child(s, i)))
+		if (child_lives(slots_child(s, i))) {
 			watch_child(s, slots_child(s, i), now_us);
+			child_guard(slots_child(s, i), now_us);
+		}
 }
 
 void slots_postpone(struct slots *s, uint64_t now_us, uint64_t late_us)
@@ -342,8 +344,13 @@ static void died(struct slots *s, struct slot *slot, struct child *c, int status
 {
 	struct child_news news = {.now_us = now_us, .status = status};
 	bool mourned = c->instance == slot->instance && is_current(slot, c);
+	pid_t pid = c->pid;
 
-	child_listen(c, now_us); /* its last words */
+	child_listen(c, now_us); /* its last words, or the first ones of its standby */
+	if (c->pid != pid) {
+		child_mourns(c, pid, status, now_us);
+		return;
+	}
 	enum child_fate fate = child_event(c, CHILD_DIES, &news);
 
 	if (mourned && (fate == FATE_DEAD || fate == FATE_UNBORN))
@@ -355,10 +362,16 @@ void slots_died(struct slots *s, pid_t pid, int status, uint64_t now_us)
 	for (uint32_t i = 0; i < slots_children(s); i++) {
 		struct child *c = slots_child(s, i);
 
-		if (child_lives(c) && c->pid == pid) {
+		if (!child_lives(c))
+			continue;
+		if (c->pid != pid)
+			child_listen(c, now_us); /* it may be of a standby that is not known yet */
+		if (c->pid == pid) {
 			died(s, &s->slot[c->slot], c, status, now_us);
 			return;
 		}
+		if (child_mourns(c, pid, status, now_us))
+			return;
 	}
 	errlog(ERRLOG_DEBUG, "process %ld ended, which is no child of this master", (long)pid);
 }

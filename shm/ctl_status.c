@@ -153,15 +153,21 @@ static void judge(struct status *s, const struct ctl *c)
 	view_hist(v, reader_field(c->reader, workers, "latency"), s->latency);
 }
 
-__attribute__((format(printf, 2, 3))) static void line(const char *label, const char *fmt, ...)
+/* With -H, each is one line: its label, a tab, the text. For humans, more of the same needs no
+ * label. */
+__attribute__((format(printf, 4, 5))) static void line(const struct status *s, const char *label,
+						       bool more, const char *fmt, ...)
 {
-	char text[LINE_BYTES];
+	char text[LINE_BYTES], safe[4 * LINE_BYTES];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	print_wrapped(stdout, label, LABEL, WIDTH, text);
+	if (s->c->raw)
+		printf("%s\t%s\n", label, print_escape(text, strlen(text), safe, sizeof(safe)));
+	else
+		print_wrapped(stdout, more ? "" : label, LABEL, WIDTH, text);
 }
 
 /* "100 idle, 3 head, 1 send"; connections that are free are none. */
@@ -191,17 +197,18 @@ static void print_head(const struct status *s)
 
 	reader_row_text(s->master, "version", version, sizeof(version));
 	if (v->master_life == VIEW_ALIVE || v->master_life == VIEW_HUNG)
-		line("drover", "%s, %s%s, up %s, master " U64 ", generation " U64, version,
-		     s->state, v->master_life == VIEW_HUNG ? " (hung)" : "",
+		line(s, "drover", false, "%s, %s%s, up %s, master " U64 ", generation " U64,
+		     version, s->state, v->master_life == VIEW_HUNG ? " (hung)" : "",
 		     print_duration(view_age_us(v, started), when), pid,
 		     reader_row_u64(s->master, "generation"));
 	else
-		line("drover", "%s, NOT RUNNING, started %s, generation " U64, version,
+		line(s, "drover", false, "%s, NOT RUNNING, started %s, generation " U64, version,
 		     ago(s, started, when), reader_row_u64(s->master, "generation"));
 	for (unsigned i = 0; i < s->problems && i < PROBLEMS; i++)
-		line(i == 0 ? "WRONG" : "", "%s", s->problem[i]);
+		line(s, "WRONG", i > 0, "%s", s->problem[i]);
 	if (s->problems > PROBLEMS)
-		line("", "and %u more, see 'droverctl workers'", s->problems - PROBLEMS);
+		line(s, "WRONG", true, "and %u more, see 'droverctl workers'",
+		     s->problems - PROBLEMS);
 }
 
 static void print_configuration(const struct status *s)
@@ -210,7 +217,7 @@ static void print_configuration(const struct status *s)
 	char config[512], when[PRINT_SHORT];
 
 	reader_row_text(s->master, "config", config, sizeof(config));
-	line("configuration", "%s, loaded %s", config[0] != '\0' ? config : "built in",
+	line(s, "configuration", false, "%s, loaded %s", config[0] != '\0' ? config : "built in",
 	     ago(s, reader_row_u64(s->master, "configured_us"), when));
 	if (reader_row_u64(s->master, "reloads") == 0)
 		return;
@@ -218,7 +225,7 @@ static void print_configuration(const struct status *s)
 		strcpy(when, "under way");
 	else
 		ago(s, reader_row_u64(s->master, "reload_us"), when);
-	line("last reload", "%s, %s (" U64 " reloads, " U64 " failed)", result, when,
+	line(s, "last reload", false, "%s, %s (" U64 " reloads, " U64 " failed)", result, when,
 	     reader_row_u64(s->master, "reloads"), reader_row_u64(s->master, "reload_failures"));
 }
 
@@ -227,8 +234,8 @@ static void print_workers(const struct status *s)
 	const struct view *v = &s->c->view;
 	char text[LINE_BYTES], when[PRINT_SHORT];
 
-	line("workers", U64 " of " U64 " ready, " U64 " draining, " U64 " died so far", s->ready,
-	     s->wanted, s->draining, reader_row_u64(s->master, "worker_deaths"));
+	line(s, "workers", false, U64 " of " U64 " ready, " U64 " draining, " U64 " died so far",
+	     s->ready, s->wanted, s->draining, reader_row_u64(s->master, "worker_deaths"));
 	for (uint32_t i = 0; i < v->workers_count; i++) {
 		const struct view_worker *w = &v->workers[i];
 		uint64_t states[VIEW_STATES] = {0};
@@ -237,7 +244,7 @@ static void print_workers(const struct status *s)
 			continue;
 		view_states(v, w, states);
 		state_list(s, states, text, sizeof(text));
-		line("",
+		line(s, "workers", true,
 		     "slot %u (process " U64 ", generation " U64 ") draining for %s, holds " U64
 		     " connections%s%s",
 		     w->slot, w->pid, w->generation,
@@ -253,17 +260,17 @@ static void print_traffic(const struct status *s)
 	    out[PRINT_SHORT];
 
 	state_list(s, s->states, text, sizeof(text));
-	line("connections", U64 " open%s%s; " U64 " accepted", s->conns,
+	line(s, "connections", false, U64 " open%s%s; " U64 " accepted", s->conns,
 	     text[0] != '\0' ? ": " : "", text, view_sum(v, "accepts"));
-	line("requests", U64 ": " U64 " 2xx, " U64 " 3xx, " U64 " 4xx, " U64 " 5xx",
+	line(s, "requests", false, U64 ": " U64 " 2xx, " U64 " 3xx, " U64 " 4xx, " U64 " 5xx",
 	     view_sum(v, "requests"), view_sum(v, "responses_2xx"), view_sum(v, "responses_3xx"),
 	     view_sum(v, "responses_4xx"), view_sum(v, "responses_5xx"));
-	line("traffic", "%s bytes in, %s bytes out", print_size(view_sum(v, "bytes_in"), in),
-	     print_size(view_sum(v, "bytes_out"), out));
-	line("latency", "p50 %s, p99 %s",
+	line(s, "traffic", false, "%s bytes in, %s bytes out",
+	     print_size(view_sum(v, "bytes_in"), in), print_size(view_sum(v, "bytes_out"), out));
+	line(s, "latency", false, "p50 %s, p99 %s",
 	     print_duration((uint64_t)hist_quantile(s->latency, 0.5), p50),
 	     print_duration((uint64_t)hist_quantile(s->latency, 0.99), p99));
-	line("lost", U64 " log lines; accepting paused " U64 " times",
+	line(s, "lost", false, U64 " log lines; accepting paused " U64 " times",
 	     view_sum(v, "log_lines_lost"), view_sum(v, "accept_pauses"));
 }
 

@@ -190,7 +190,10 @@ rm -rf "${W:?}"/*
 for name in grown.txt grows.log replaced.txt truncated.txt shrinks.txt; do
 	ok "$name is forgotten" wait_for 3 now_is /$name 404 -
 done
-is "$(find "/proc/$WORKER/fd" -lname '*/www/* (deleted)')" '' 'no deleted file is kept open'
+none_kept() {
+	[ -z "$(find "/proc/$WORKER/fd" -lname '*/www/* (deleted)')" ]
+}
+ok 'no deleted file is kept open' wait_for 3 none_kept
 expect_stat conns -eq 0
 expect_stat buffers -eq 0
 done_testing

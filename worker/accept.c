@@ -151,6 +151,9 @@ static void turn_one_away(struct acceptor *a, uint32_t k)
 	struct sockaddr_storage peer;
 	int fd;
 
+	/* It may have been lost the last time, to whoever was quicker. */
+	if (a->reserve_fd < 0)
+		a->reserve_fd = open_reserve();
 	if (a->reserve_fd < 0)
 		return;
 	close(a->reserve_fd);

@@ -87,13 +87,13 @@ struct conn {
 	uint64_t sent;       /* bytes of this response written so far */
 	uint32_t reply_head; /* of which so many are its head */
 	uint32_t listener;   /* index in settings that it came in by */
-	uint64_t progress;   /* bytes that had left our send queue when the send deadline was last
-				looked at */
+	uint64_t progress;   /* bytes of the connection that had left our send queue when sending
+				began to wait, or its deadline was last looked at */
 
 	/* min_rate: bytes that had moved at rate_us. */
 	uint64_t rate_us;
 	uint64_t rate_bytes;
-	uint64_t bytes_in_mark; /* row->bytes_in when the request began */
+	uint64_t request_in; /* bytes of the request under way, as far as it was read */
 };
 
 struct conns {

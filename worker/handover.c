@@ -7,20 +7,31 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "worker/errlog.h"
 
 enum {
 	RESCAN_US = 50000,
+	PAUSE_US = 5000,
 	FDS_MOST = 2 * MOVED_BATCH
 };
 
+void handover_channel(int fd)
+{
+	const int bytes = 2 * MOVED_MESSAGE;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
 void handover_begin(struct handover_out *o, int fd)
 {
-	*o = (struct handover_out){.fd = fd};
+	*o = (struct handover_out){.fd = fd, .most = MOVED_BATCH};
+	handover_channel(fd);
 }
 
 static bool free_to_go(const struct conns *cs, uint32_t i)
@@ -95,28 +106,21 @@ static ssize_t send_with_fds(int fd, const void *p, size_t len, const int *fds, 
 	return n;
 }
 
-/* The channel is full, or the kernel will not have more descriptors in flight: later. */
-static bool later(int error)
+/* The process at the other end is. */
+static bool is_gone(int error)
 {
-	return error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == ETOOMANYREFS;
+	return error == EPIPE || error == ECONNRESET || error == ECONNREFUSED || error == ENOTCONN;
 }
 
 /* The batch is in the channel: its connections wait for their acknowledgement. */
-static void in_flight(struct handover_out *o)
+static void in_flight(struct handover_out *o, struct conns *cs)
 {
 	for (uint32_t k = 0; k < batch.header->count; k++) {
+		conn_at(cs, batch.row[k])->flags |= CONN_MOVING;
 		o->window[(o->sent + k) % HANDOVER_WINDOW] = batch.row[k];
 	}
 	o->sent += batch.header->count;
-}
-
-static void mark_batch(struct conns *cs, uint16_t flag, bool on)
-{
-	for (uint32_t k = 0; k < batch.header->count; k++) {
-		struct conn *c = conn_at(cs, batch.row[k]);
-
-		c->flags = on ? c->flags | flag : c->flags & (uint16_t)~flag;
-	}
+	o->messages++;
 }
 
 static void for_batch(const struct handover_ops *ops, void (*what)(void *, uint32_t))
@@ -125,39 +129,82 @@ static void for_batch(const struct handover_ops *ops, void (*what)(void *, uint3
 		what(ops->arg, batch.row[k]);
 }
 
+/* It ends here, in the polite way. */
+static void refused(struct conns *cs, uint32_t i)
+{
+	board_add(&cs->row->moved_refused, 1);
+	conn_at(cs, i)->flags |= CONN_STAYS;
+}
+
+/* What did not leave is watched here again. Returns whether the channel may still be used. */
+static bool not_sent(struct handover_out *o, struct conns *cs, const struct handover_ops *ops,
+		     int error)
+{
+	bool gone = is_gone(error);
+	/* The channel is full, or the kernel will not have more descriptors in flight. */
+	bool later = error == EAGAIN || error == ENOBUFS || error == ENOMEM ||
+		     error == ETOOMANYREFS;
+
+	if (later)
+		o->pause_us = cs->clock->now_us + PAUSE_US;
+	else if (!gone && batch.header->count > 1)
+		o->most = batch.header->count / 2;
+	else if (!gone)
+		refused(cs, batch.row[0]);
+	for_batch(ops, ops->watch);
+	return !gone;
+}
+
+/* Asked before connections are taken out of epoll for nothing; an event tells when that changes. */
+static bool has_room(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static bool may_send(struct handover_out *o, const struct conns *cs)
+{
+	if (o->pause_us > cs->clock->now_us)
+		return false;
+	o->pause_us = 0;
+	if (o->next_row >= cs->row->conns_high) {
+		if (o->rescan_us > cs->clock->now_us)
+			return false;
+		o->rescan_us = cs->clock->now_us + RESCAN_US;
+		o->next_row = 0;
+	}
+	return o->sent - o->acked < HANDOVER_WINDOW && o->messages < HANDOVER_MESSAGES &&
+	       has_room(o->fd);
+}
+
 enum handover_state handover_send(struct handover_out *o, struct conns *cs,
 				  const struct handover_ops *ops)
 {
-	for (;;) {
-		uint32_t room = HANDOVER_WINDOW - (o->sent - o->acked), first;
+	while (may_send(o, cs)) {
+		uint32_t room = HANDOVER_WINDOW - (o->sent - o->acked), first = o->next_row;
 
-		if (o->next_row >= cs->row->conns_high) {
-			if (o->rescan_us > cs->clock->now_us)
-				return HANDOVER_WAITS;
-			o->rescan_us = cs->clock->now_us + RESCAN_US;
-			o->next_row = 0;
-		}
-		first = o->next_row;
-		if (room == 0)
-			return HANDOVER_WAITS;
-		fill(o, cs, room < MOVED_BATCH ? room : MOVED_BATCH);
+		fill(o, cs, room < o->most ? room : o->most);
 		if (batch.header->count == 0)
-			return HANDOVER_WAITS;
+			continue;
 		/* epoll would go on watching the open file behind the duplicate that travels. */
 		for_batch(ops, ops->unwatch);
-		/* Before the message: should this process die now, its standby must not serve what
-		 * another worker may have. */
-		mark_batch(cs, CONN_MOVING, true);
 		if (send_with_fds(o->fd, batch.bytes, batch.len, batch.fds, batch.fd_count) < 0) {
-			bool again = later(errno);
-
 			o->next_row = first;
-			mark_batch(cs, CONN_MOVING, false);
-			for_batch(ops, ops->watch);
-			return again ? HANDOVER_WAITS : HANDOVER_BROKEN;
+			if (!not_sent(o, cs, ops, errno))
+				return handover_read_acks(o, cs, ops);
+			continue;
 		}
-		in_flight(o);
+		in_flight(o, cs);
 	}
+	return HANDOVER_WAITS;
+}
+
+uint64_t handover_wait_us(const struct handover_out *o, uint64_t now_us, uint64_t most)
+{
+	uint64_t at = o->pause_us > now_us ? o->pause_us : o->rescan_us;
+
+	return o->fd >= 0 && at > now_us && at - now_us < most ? at - now_us : most;
 }
 
 static void stays(struct conns *cs, uint32_t i, const struct handover_ops *ops)
@@ -171,42 +218,49 @@ static void stays(struct conns *cs, uint32_t i, const struct handover_ops *ops)
 static bool acknowledge(struct handover_out *o, struct conns *cs, const struct moved_header *h,
 			const char *verdict, const struct handover_ops *ops)
 {
-	if (h->first != o->acked || h->count > o->sent - o->acked)
+	if (h->first != o->acked || h->count > o->sent - o->acked || o->messages == 0)
 		return false;
+	o->messages--;
 	for (uint32_t k = 0; k < h->count; k++) {
 		uint32_t i = o->window[o->acked++ % HANDOVER_WINDOW];
 
 		if (verdict[k] == 1) {
 			conn_close(cs, i, CLOSE_MOVED, false);
 		} else {
-			board_add(&cs->row->moved_refused, 1);
-			conn_at(cs, i)->flags |= CONN_STAYS;
+			refused(cs, i);
 			stays(cs, i, ops);
 		}
 	}
 	return true;
 }
 
+/* A peer that ended with unread messages is reported before what it has sent: that comes next. */
+static bool again(ssize_t n)
+{
+	return n < 0 && (errno == EINTR || errno == ECONNRESET);
+}
+
 enum handover_state handover_read_acks(struct handover_out *o, struct conns *cs,
 				       const struct handover_ops *ops)
 {
-	for (;;) {
+	while (!o->broken) {
 		char bytes[sizeof(struct moved_header) + MOVED_BATCH];
 		struct moved_header h;
-		ssize_t n = recv(o->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+		ssize_t n = recv(o->fd, bytes, sizeof bytes, MSG_DONTWAIT | MSG_TRUNC);
 
-		if (n < 0 && errno == EINTR)
+		if (again(n))
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return HANDOVER_GOES_ON;
-		if (n < (ssize_t)sizeof h)
-			return HANDOVER_BROKEN;
+		o->broken = n < (ssize_t)sizeof h || n > (ssize_t)sizeof bytes;
+		if (o->broken)
+			break;
 		memcpy(&h, bytes, sizeof h);
-		if (h.magic != MOVED_MAGIC || h.version != MOVED_VERSION || h.kind != MOVED_ACK ||
-		    (size_t)n != sizeof h + h.count ||
-		    !acknowledge(o, cs, &h, bytes + sizeof h, ops))
-			return HANDOVER_BROKEN;
+		o->broken = h.magic != MOVED_MAGIC || h.version != MOVED_VERSION ||
+			    h.kind != MOVED_ACK || (size_t)n != sizeof h + h.count ||
+			    !acknowledge(o, cs, &h, bytes + sizeof h, ops);
 	}
+	return HANDOVER_BROKEN;
 }
 
 void handover_end(struct handover_out *o, struct conns *cs, const struct handover_ops *ops)
@@ -215,18 +269,25 @@ void handover_end(struct handover_out *o, struct conns *cs, const struct handove
 
 	if (o->fd < 0)
 		return;
+	(void)handover_read_acks(o, cs, ops);
 	(void)send_with_fds(o->fd, &h, sizeof h, NULL, 0);
 	close(o->fd);
 	o->fd = -1;
-	while (o->acked != o->sent)
-		stays(cs, o->window[o->acked++ % HANDOVER_WINDOW], ops);
+	while (o->acked != o->sent) {
+		uint32_t i = o->window[o->acked++ % HANDOVER_WINDOW];
+
+		if (o->broken)
+			stays(cs, i, ops);
+		else
+			conn_close(cs, i, CLOSE_MOVED, false);
+	}
 }
 
 /* The receiving end. */
 
 static bool same(const struct moved_bytes *b, const char *text)
 {
-	return b->len == strlen(text) && memcmp(b->p, text, b->len) == 0;
+	return b->len > 0 && b->len == strlen(text) && memcmp(b->p, text, b->len) == 0;
 }
 
 /* Index of the listener with the address; listeners_count if the configuration has none such. */
@@ -244,11 +305,14 @@ static uint32_t find_listener(const struct conns *cs, const struct moved_bytes *
 
 /* The same for a server section. Neighbours mostly come from one server: the last find is tried
  * first. */
-static uint32_t find_server(const struct conns *cs, const struct moved_bytes *name)
+static uint32_t find_server(const struct conns *cs, uint32_t listener,
+			    const struct moved_bytes *name)
 {
 	static uint32_t last;
 	uint32_t count = cs->settings->servers_count;
 
+	if (name->len == 0)
+		return cs->settings->listeners[listener].default_server;
 	if (last < count && same(name, cs->settings->servers[last].name))
 		return last;
 	for (last = 0; last < count && !same(name, cs->settings->servers[last].name); last++)
@@ -267,6 +331,29 @@ static bool keep_bytes(struct conns *cs, const struct moved_bytes *b, uint32_t *
 	return true;
 }
 
+static bool same_file(int a, int b)
+{
+	struct stat one, other;
+
+	return fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_ino == other.st_ino &&
+	       one.st_dev == other.st_dev;
+}
+
+/* Many connections often send the same file: they come with a descriptor each and share one. */
+static uint32_t keep_file(struct openfiles *files, int fd)
+{
+	static uint32_t last;
+
+	if (last < files->high && files->file[last].refs > 0 &&
+	    same_file(files->file[last].fd, fd)) {
+		openfile_ref(files, last);
+		close(fd);
+		return last;
+	}
+	last = openfile_add(files, fd);
+	return last;
+}
+
 /* Completes the record with what is this worker's own: listener, server, buffers, descriptors. */
 static bool settle_in(struct conns *cs, struct moved_record *r, const int *fds)
 {
@@ -275,16 +362,17 @@ static bool settle_in(struct conns *cs, struct moved_record *r, const int *fds)
 	c->fd = fds[0];
 	c->file = OPENFILE_NONE;
 	c->listener = find_listener(cs, &r->listener);
-	c->server = find_server(cs, &r->server);
-	if (c->listener == cs->settings->listeners_count ||
-	    c->server == cs->settings->servers_count)
+	if (c->listener == cs->settings->listeners_count)
+		return false;
+	c->server = find_server(cs, c->listener, &r->server);
+	if (c->server == cs->settings->servers_count)
 		return false;
 	if (!keep_bytes(cs, &r->in, &c->in_buf) || !keep_bytes(cs, &r->out, &c->out_buf))
 		return false;
 	c->in_len = r->in.len;
 	c->out_len = r->out.len;
 	if (r->file_fds == 1) {
-		c->file = openfile_add(&cs->files, fds[1]);
+		c->file = keep_file(&cs->files, fds[1]);
 		if (c->file == OPENFILE_NONE)
 			return false;
 	}
@@ -329,7 +417,7 @@ static ssize_t receive(int fd)
 
 	do
 		n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
+	while (again(n));
 	arrived.fd_count = 0;
 	for (struct cmsghdr *c = n >= 0 ? CMSG_FIRSTHDR(&m) : NULL; c != NULL;
 	     c = CMSG_NXTHDR(&m, c)) {
@@ -402,10 +490,11 @@ int handover_receive(int fd, struct conns *cs, uint32_t taken[MOVED_BATCH], uint
 	open_records(cs, h.count, answer + sizeof h, taken, count);
 	h.kind = MOVED_ACK;
 	memcpy(answer, &h, sizeof h);
-	/* The window keeps the channel from filling; a sender that is gone has left what it sent to
-	 * us. */
-	(void)send_with_fds(fd, answer, sizeof h + h.count, NULL, 0);
-	for (uint32_t k = 0; k < *count; k++)
-		conn_at(cs, taken[k])->flags &= (uint16_t)~CONN_ARRIVING;
-	return 1;
+	/* A sender that is gone has left to us what it sent. */
+	if (send_with_fds(fd, answer, sizeof h + h.count, NULL, 0) >= 0 || is_gone(errno))
+		return 1;
+	/* The sender still counts them as its own. */
+	for (; *count > 0; (*count)--)
+		conn_close(cs, taken[*count - 1], CLOSE_MOVED, false);
+	return -1;
 }

@@ -4,7 +4,8 @@
  * sender stops watching a connection, sends record and descriptors, and forgets it only when the
  * receiver has acknowledged it; what is refused, or still unacknowledged when the receiver dies,
  * goes on with the sender. The receiver serves a connection only after its acknowledgement is in
- * the channel, so an unacknowledged one was never touched.
+ * the channel, so an unacknowledged one was never touched. A sender that leaves while the receiver
+ * lives leaves to it what is in the channel.
  */
 #ifndef DROVER_WORKER_HANDOVER_H
 #define DROVER_WORKER_HANDOVER_H
@@ -15,16 +16,23 @@
 #include "worker/conn.h"
 #include "worker/moved.h"
 
+/* In flight at most: connections, and messages, so that their acknowledgements always find room in
+ * the channel. */
 enum {
-	HANDOVER_WINDOW = 512
+	HANDOVER_WINDOW = 512,
+	HANDOVER_MESSAGES = 64
 };
 
 struct handover_out {
 	int fd;             /* owned; -1: none */
+	bool broken;        /* the receiver is gone, or talks nonsense */
 	uint32_t next_row;  /* where the scan goes on */
+	uint32_t most;      /* connections in a message: fewer where the channel takes no more bytes */
+	uint32_t messages;  /* in flight */
 	uint32_t sent;      /* connections sent so far: the number of the next one */
 	uint32_t acked;     /* of which so many are decided; sent - acked <= HANDOVER_WINDOW */
 	uint64_t rescan_us; /* rows that could not move yet are looked at again then */
+	uint64_t pause_us;  /* the system had no room: not before then; 0: there is */
 	uint32_t window[HANDOVER_WINDOW]; /* rows in flight, by number modulo */
 };
 
@@ -52,13 +60,20 @@ enum handover_state handover_send(struct handover_out *o, struct conns *cs,
 enum handover_state handover_read_acks(struct handover_out *o, struct conns *cs,
 				       const struct handover_ops *ops);
 
-/* Says that nothing more comes and closes the channel; connections in flight come back. */
+/* When handover_send wants to be called again without an event: at most `most` us from now. */
+uint64_t handover_wait_us(const struct handover_out *o, uint64_t now_us, uint64_t most);
+
+/* Says that nothing more comes and closes the channel. Connections in flight come back if it is
+ * broken; else they are the receiver's. */
 void handover_end(struct handover_out *o, struct conns *cs, const struct handover_ops *ops);
+
+/* Makes room in a channel's end for whole messages, as far as the system allows it. */
+void handover_channel(int fd);
 
 /*
  * Receives one message from fd. taken[MOVED_BATCH] gets the records opened from it, *count how
  * many; they are acknowledged and to be watched now. Returns 1: a message was read; 0: none is
- * there; -1: the sender is gone or done.
+ * there; -1: the sender is gone or done, or cannot be answered: the channel is to be closed.
  */
 int handover_receive(int fd, struct conns *cs, uint32_t taken[MOVED_BATCH], uint32_t *count);
 

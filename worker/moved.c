@@ -102,14 +102,18 @@ static void put_numbers(struct writer *w, const struct conn *c, const struct con
 	}
 }
 
+static bool portable(unsigned state)
+{
+	return state == CONN_IDLE || state == CONN_HEAD || state == CONN_BODY ||
+	       state == CONN_SEND || state == CONN_LINGER;
+}
+
 bool moved_portable(const struct conns *cs, uint32_t i)
 {
 	const struct conn *c = conn_at(cs, i);
-	uint8_t state = conn_row(cs, i)->state;
 
 	return !c->doomed && (c->flags & CONN_STAYS) == 0 && c->parts_buf == BUF_NONE &&
-	       (state == CONN_IDLE || state == CONN_HEAD || state == CONN_BODY ||
-		state == CONN_SEND || state == CONN_LINGER);
+	       portable(conn_row(cs, i)->state);
 }
 
 int moved_write(const struct conns *cs, uint32_t i, const char *listener, const char *server,
@@ -180,7 +184,7 @@ static bool record_end(const char *message, size_t len, size_t off, size_t *end)
 {
 	uint32_t bytes;
 
-	if (len - off < sizeof bytes)
+	if (off > len || len - off < sizeof bytes)
 		return false;
 	memcpy(&bytes, message + off, sizeof bytes);
 	if (bytes < sizeof bytes || bytes > len - off)
@@ -206,7 +210,7 @@ static bool take_number(struct moved_record *r, const struct field *f)
 
 static bool same(const struct moved_bytes *b, const char *text)
 {
-	return strlen(text) == b->len && memcmp(b->p, text, b->len) == 0;
+	return b->len > 0 && strlen(text) == b->len && memcmp(b->p, text, b->len) == 0;
 }
 
 static bool take_state(struct moved_record *r, const struct moved_bytes *b)
@@ -276,19 +280,37 @@ static bool take_field(struct moved_record *r, const struct field *f)
 /* What a record must keep to, whoever wrote it. */
 static bool sane(const struct moved_record *r)
 {
+	const struct conn *c = &r->conn;
 	bool sending = r->state == CONN_SEND;
 
-	return r->listener.len > 0 && r->state != CONN_FREE && r->conn.head_len <= r->in.len &&
-	       (r->conn.flags & ~CONN_FLAGS_KNOWN) == 0 && (r->conn.flags & TRANSIENT) == 0 &&
+	return r->listener.len > 0 && portable(r->state) && c->head_len <= r->in.len &&
+	       c->scanned <= r->in.len - c->head_len && c->chunk.extra <= CHUNK_EXTRA_MAX &&
+	       (c->flags & ~CONN_FLAGS_KNOWN) == 0 && (c->flags & TRANSIENT) == 0 &&
 	       (sending || (r->file_fds == 0 && r->out.len == 0)) &&
-	       (r->conn.file_left == 0 || r->file_fds == 1) &&
-	       (r->state != CONN_BODY || r->conn.head_len > 0);
+	       (c->file_left == 0 || r->file_fds == 1) && c->file_off <= INT64_MAX &&
+	       c->file_left <= INT64_MAX - c->file_off &&
+	       (r->state != CONN_BODY || c->head_len > 0);
 }
+
+/* A field that comes twice: whom to believe? One bit for each tag in use, long ones apart. */
+static bool is_second(uint64_t seen[3], uint16_t tag)
+{
+	uint16_t bit = tag & (uint16_t)~MOVED_LONG;
+	uint64_t *word = &seen[tag >= MOVED_LONG ? 2 : bit / 64 % 2];
+	uint64_t mask = (uint64_t)1 << bit % 64;
+	bool second = (*word & mask) != 0;
+
+	*word |= mask;
+	return second;
+}
+
+static_assert((int)MOVED_FILE_FDS < 128, "is_second has so many bits");
 
 int moved_read(const char *message, size_t len, size_t *off, struct moved_record *r)
 {
 	struct field f;
 	size_t end, at = *off + sizeof(uint32_t);
+	uint64_t seen[3] = {0};
 	bool understood = true;
 	int more;
 
@@ -296,7 +318,7 @@ int moved_read(const char *message, size_t len, size_t *off, struct moved_record
 		return -1;
 	*r = (struct moved_record){.state = CONN_FREE};
 	while ((more = next_field(message, end, &at, &f)) > 0)
-		understood = take_field(r, &f) && understood;
+		understood = !is_second(seen, f.tag) && take_field(r, &f) && understood;
 	*off = end;
 	if (more < 0)
 		return -1;

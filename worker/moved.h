@@ -77,7 +77,7 @@ enum {
 	X(34, CONN, progress)     \
 	X(35, CONN, rate_us)      \
 	X(36, CONN, rate_bytes)   \
-	X(37, CONN, bytes_in_mark)
+	X(37, CONN, request_in)
 
 /* Other fields. Names of enums travel as text, since their numbers may differ between versions. */
 enum moved_tag {

@@ -15,12 +15,40 @@ enum {
 	CRASH_LOOP_US = 10000000
 };
 
+static struct standby_history *noted;
+
+/* Handlers only post: the signal is raised again, and its default action ends the process. */
+static void note(int signal)
+{
+	noted->signal = signal;
+	raise(signal);
+}
+
+void standby_note_crashes(struct standby_history *h)
+{
+	static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+	struct sigaction a = {.sa_handler = note, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+
+	noted = h;
+	for (size_t k = 0; k < sizeof signals / sizeof signals[0]; k++) {
+		struct sigaction old;
+
+		/* Not where a sanitizer wants to tell of it first. */
+		if (sigaction(signals[k], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+			(void)sigaction(signals[k], &a, NULL);
+	}
+}
+
 bool standby_must_give_up(struct standby_history *h, uint64_t now_us)
 {
-	bool third = h->taken_us[0] != 0 && now_us - h->taken_us[0] < CRASH_LOOP_US;
+	bool third;
 
-	h->taken_us[0] = h->taken_us[1];
-	h->taken_us[1] = now_us;
+	if (h->signal == 0)
+		return false;
+	third = h->crashed_us[0] != 0 && now_us - h->crashed_us[0] < CRASH_LOOP_US;
+	h->signal = 0;
+	h->crashed_us[0] = h->crashed_us[1];
+	h->crashed_us[1] = now_us;
 	return third;
 }
 

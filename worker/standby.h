@@ -13,13 +13,23 @@
 
 #include "shm/board.h"
 
-/* In the arena: when the last takeovers were. CLOCK_MONOTONIC us; 0 = never. */
+/* In the arena. Times are CLOCK_MONOTONIC us; 0 = never. */
 struct standby_history {
-	uint64_t taken_us[2];
+	uint64_t crashed_us[2]; /* the last two takeovers after a crash */
+	int32_t
+	    signal; /* that the worker is dying of by its own fault; 0: none, or it was killed */
 };
 
-/* A third takeover within ten seconds: what the arena holds may be what kills. Pure but for the
- * note it takes. */
+/*
+ * From now on, a crash of this process (SEGV, BUS, FPE, ILL, ABRT) is noted in h before it dies.
+ */
+void standby_note_crashes(struct standby_history *h);
+
+/*
+ * Should the standby rather not take over? After a third crash within ten seconds: what the arena
+ * holds may be what kills. A worker that somebody killed is no crash. Pure but for the note it
+ * takes.
+ */
 bool standby_must_give_up(struct standby_history *h, uint64_t now_us);
 
 /*

@@ -117,6 +117,7 @@ static int start(struct worker *w)
 			 conns_room(s) + accesslog_room(s) + arena_room(sizeof *w->history)) != 0)
 		return fail("arena");
 	w->history = arena_take(&w->arena, sizeof *w->history);
+	standby_note_crashes(w->history);
 	if (conns_init(&w->conns, &conns_env, &w->arena) != 0)
 		return fail("connection records");
 	if (accesslog_init(&w->log, s, &w->arena, w->env->log_fds, w->row) != 0)
@@ -381,7 +382,9 @@ static void be_orphan(struct worker *w)
 
 	w->orphan = true;
 	(void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, w->env->control_fd, NULL);
-	w->drain_us = w->clock.now_us + s->orphan_us;
+	/* A drain under way keeps its own deadline. */
+	if (w->row->state != WORKER_DRAINING)
+		w->drain_us = w->clock.now_us + s->orphan_us;
 	errlog(ERRLOG_WARN, "the master is gone: serving on for %llu s, then draining",
 	       (unsigned long long)(s->orphan_us / SECOND_US));
 }
@@ -560,7 +563,7 @@ static void rearm(struct worker *w)
 	}
 }
 
-static void tell_of_takeover(const struct worker *w, const struct takeover *t, uint64_t old_pid)
+static void tell_of_takeover(const struct takeover *t, uint64_t old_pid)
 {
 	char peer[48] = "";
 
@@ -587,9 +590,8 @@ static void take_over(struct worker *w)
 
 	clock_read(&w->clock);
 	if (standby_must_give_up(w->history, w->clock.now_us)) {
-		errlog(
-		    ERRLOG_ERROR,
-		    "third takeover within ten seconds: the slot begins anew, with no connections");
+		errlog(ERRLOG_ERROR,
+		       "third crash within ten seconds: the slot begins anew, with no connections");
 		_exit(1);
 	}
 	board_write_begin(&w->row->seq);
@@ -610,7 +612,7 @@ static void take_over(struct worker *w)
 	rearm(w);
 	accesslog_flush(&w->log);
 	say(w, CONTROL_TAKEN);
-	tell_of_takeover(w, &t, old_pid);
+	tell_of_takeover(&t, old_pid);
 	if (w->row->state == WORKER_DRAINING) {
 		set_state(w, WORKER_READY);
 		drain(w, w->row->drain_us + w->env->settings->drain_us, false, -1);
@@ -624,7 +626,6 @@ static void take_over(struct worker *w)
 static void guard(struct worker *w)
 {
 	for (;;) {
-		const char *title = "standby";
 		pid_t pid;
 
 		if (w->pid_fd >= 0)
@@ -640,10 +641,10 @@ static void guard(struct worker *w)
 			say_with(w, CONTROL_STANDBY, (uint64_t)pid);
 			return;
 		}
-		setproctitle("%s %u gen %u", title, w->env->slot, w->env->generation);
+		setproctitle("-drover: standby %u gen %u", w->env->slot, w->env->generation);
 		if (!standby_wait(w->pid_fd, w->row))
 			_exit(0);
-		setproctitle("worker %u gen %u", w->env->slot, w->env->generation);
+		setproctitle("-drover: worker %u gen %u", w->env->slot, w->env->generation);
 		take_over(w);
 	}
 }

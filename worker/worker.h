@@ -23,11 +23,13 @@ enum control_kind {
 	CONTROL_REOPEN,    /* new descriptors for all of settings.logs, in order, by SCM_RIGHTS
 			      (several datagrams: arg_us = index of the first), and the error log as
 			      the last one */
+	CONTROL_GUARD,     /* the standby is gone: clone another one */
 	CONTROL_TAKE,      /* connections come by the descriptor that is with this message */
 	/* worker to master */
 	CONTROL_READY = 64, /* accepting from now on */
 	CONTROL_REOPENED,
-	CONTROL_STANDBY, /* arg_us: process id of the standby that was cloned; it is a child of the master */
+	CONTROL_STANDBY, /* arg_us: process id of the standby that was cloned; it is a child of the
+			    master */
 	CONTROL_TAKEN    /* the standby speaks: it is the worker now */
 };
 

@@ -237,7 +237,6 @@ enum send_result send_begin(struct conns *cs, uint32_t i, const struct reply *r,
 	ssize_t n;
 
 	c->sent = 0;
-	c->progress = 0;
 	c->reply_head = r->head_len + (uint32_t)connection_text[connection].iov_len;
 	total = c->reply_head + body;
 	if (r->ready && connection == SEND_KEEP_SILENT) {
@@ -265,7 +264,11 @@ enum send_result send_begin(struct conns *cs, uint32_t i, const struct reply *r,
 			return SEND_FAILED;
 		openfile_ref(&cs->files, r->file);
 		c->file = r->file;
-		return result == SEND_DONE ? send_more(cs, i) : result;
+		if (result == SEND_DONE)
+			result = send_more(cs, i);
+		if (result == SEND_DONE)
+			send_end(cs, i);
+		return result;
 	}
 	return result;
 }
@@ -285,22 +288,28 @@ void send_end(struct conns *cs, uint32_t i)
 
 uint64_t send_acked(const struct conns *cs, uint32_t i)
 {
-	const struct conn *c = conn_at(cs, i);
+	uint64_t out = conn_row(cs, i)->bytes_out;
 	int queued = 0;
 
-	if (ioctl(c->fd, SIOCOUTQ, &queued) != 0 || queued < 0 || (uint64_t)queued > c->sent)
-		return c->sent;
-	return c->sent - (uint64_t)queued;
+	if (ioctl(conn_at(cs, i)->fd, SIOCOUTQ, &queued) != 0 || queued < 0)
+		return out;
+	/* A unix socket counts its own overhead too. */
+	return (uint64_t)queued < out ? out - (uint64_t)queued : 0;
 }
 
-int send_continue(struct conns *cs, uint32_t i)
+enum send_result send_continue(struct conns *cs, uint32_t i)
 {
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct iovec iov = {(void *)(uintptr_t)text, sizeof text - 1};
 
-	if (write_iov(conn_at(cs, i)->fd, &iov, 1, MSG_NOSIGNAL) != (ssize_t)(sizeof text - 1))
-		return -1;
+	ssize_t n = write_iov(conn_at(cs, i)->fd, &iov, 1, MSG_NOSIGNAL);
+
+	if (n < 0 && would_block(errno))
+		return SEND_BLOCKED;
+	/* Half of it cannot be taken back, and is not worth a buffer. */
+	if (n != (ssize_t)(sizeof text - 1))
+		return SEND_LOST;
 	count_out(cs, i, sizeof text - 1);
 	board_add(&cs->row->responses_1xx, 1);
-	return 0;
+	return SEND_DONE;
 }

@@ -36,10 +36,12 @@ enum send_result send_more(struct conns *cs, uint32_t i);
 /* Gives back buffers and the file when a response is over. */
 void send_end(struct conns *cs, uint32_t i);
 
-/* Bytes of the response under way that have left this machine's send queue (SIOCOUTQ). */
+/* Bytes of the connection that have left this machine's send queue (SIOCOUTQ). Not of the response:
+ * what lies in the queue may be of earlier ones. */
 uint64_t send_acked(const struct conns *cs, uint32_t i);
 
-/* 100 Continue. Returns 0, or -1 if it could not be written whole. */
-int send_continue(struct conns *cs, uint32_t i);
+/* 100 Continue. SEND_DONE, SEND_BLOCKED (nothing of it was written: wait for EPOLLOUT) or
+ * SEND_LOST. */
+enum send_result send_continue(struct conns *cs, uint32_t i);
 
 #endif

@@ -161,9 +161,8 @@ static void account(struct http *h, uint32_t i, const char *base, const char *en
 	uint64_t now = clock_now_us();
 	uint64_t duration = row->request_us != 0 && now > row->request_us ? now - row->request_us
 									  : 0;
-	uint64_t in = row->bytes_in - c->bytes_in_mark;
 
-	count_class(h, i, row->status, in, c->sent);
+	count_class(h, i, row->status, c->request_in, c->sent);
 	board_add(&h->cs->row->latency[hist_bucket(duration)], 1);
 	if (server_of(h, i)->log >= 0) {
 		const struct logline l = {
@@ -176,7 +175,7 @@ static void account(struct http *h, uint32_t i, const char *base, const char *en
 		    .status = row->status,
 		    .body_bytes = c->sent > c->reply_head ? c->sent - c->reply_head : 0,
 		    .total_bytes = c->sent,
-		    .request_bytes = in,
+		    .request_bytes = c->request_in,
 		    .duration_us = duration,
 		    .ended = ended,
 		};
@@ -198,8 +197,11 @@ static enum step finish(struct http *h, uint32_t i, const char *base)
 			board_add(&h->cs->row->drained_finished, 1);
 		return end_connection(h, i);
 	}
-	c->flags &= (uint16_t) ~(CONN_HEAD_REQUEST | CONN_BODY_CHUNKED);
+	c->flags &= (uint16_t) ~(CONN_HEAD_REQUEST | CONN_BODY_CHUNKED | CONN_CONTINUE);
 	conn_set_state(h->cs, i, CONN_IDLE);
+	/* Its head was written before the drain began: it could not say that it is the last. */
+	if (h->cs->draining || (c->flags & CONN_STAYS) != 0)
+		conn_set_deadline(h->cs, i, now_us(h) + STAY_GRACE_US);
 	return STEP_NEXT;
 }
 
@@ -238,8 +240,10 @@ static enum step sent(struct http *h, uint32_t i, enum send_result result, const
 		conn_ready(h->cs, i);
 		/* fallthrough */
 	case SEND_BLOCKED:
-		if (conn_row(h->cs, i)->state != CONN_SEND)
+		if (conn_row(h->cs, i)->state != CONN_SEND) {
+			conn_at(h->cs, i)->progress = send_acked(h->cs, i);
 			conn_set_state(h->cs, i, CONN_SEND);
+		}
 		return STEP_AGAIN;
 	case SEND_LOST:
 		account(h, i, base, close_reason_name(CLOSE_CLIENT_ABORT));
@@ -468,6 +472,7 @@ static enum step begin_body(struct http *h, uint32_t i, const char *base)
 	struct reply_ctx ctx = {.base = base, .req = &h->req};
 	uint64_t limit = body_limit(h, i, base);
 
+	c->flags &= (uint16_t) ~(CONN_BODY_CHUNKED | CONN_CONTINUE);
 	if (!h->req.chunked && limit != 0 && h->req.content_length > limit)
 		return refuse(h, i, base, HTTP_REFUSED_BODY_TOO_LARGE);
 	if (h->req.expect_continue) {
@@ -479,12 +484,28 @@ static enum step begin_body(struct http *h, uint32_t i, const char *base)
 			return answer_error(h, i, base, status, CLOSE_REFUSED);
 		c->flags |= CONN_CONTINUE;
 	}
-	c->flags = h->req.chunked ? c->flags | CONN_BODY_CHUNKED
-				  : c->flags & (uint16_t)~CONN_BODY_CHUNKED;
+	if (h->req.chunked)
+		c->flags |= CONN_BODY_CHUNKED;
 	c->body_left = h->req.content_length;
 	c->body_seen = 0;
 	c->chunk = (struct chunk_state){0};
 	return STEP_NEXT;
+}
+
+/* Tells a client that waits for our word to send the body: now, or when the socket takes it. */
+static enum step invite(struct http *h, uint32_t i)
+{
+	struct conn *c = conn_at(h->cs, i);
+	enum send_result result = SEND_DONE;
+
+	if ((c->flags & CONN_CONTINUE) != 0)
+		result = send_continue(h->cs, i);
+	if (result == SEND_DONE)
+		c->flags &= (uint16_t)~CONN_CONTINUE;
+	if (result != SEND_LOST)
+		return STEP_AGAIN;
+	conn_close(h->cs, i, CLOSE_CLIENT_ABORT, false);
+	return STEP_CLOSE;
 }
 
 /* The head is whole at base; len bytes are there. *used: how many belonged to this request. */
@@ -501,17 +522,15 @@ static enum step serve_body(struct http *h, uint32_t i, const char *base, size_t
 	r = eat_body(h, i, base + h->req.head_len, len - h->req.head_len, body_limit(h, i, base),
 		     &eaten, &refusal);
 	*used = h->req.head_len + eaten;
+	c->request_in += eaten;
 	if (r < 0)
 		return refuse(h, i, base, refusal);
 	if (r > 0)
 		return respond(h, i, base);
-	if ((c->flags & CONN_CONTINUE) != 0 && eaten == 0 && send_continue(h->cs, i) != 0) {
-		conn_close(h->cs, i, CLOSE_CLIENT_ABORT, false);
-		return STEP_CLOSE;
-	}
-	c->flags &= (uint16_t)~CONN_CONTINUE;
+	if (eaten > 0)
+		c->flags &= (uint16_t)~CONN_CONTINUE;
 	conn_set_state(h->cs, i, CONN_BODY);
-	return STEP_AGAIN;
+	return invite(h, i);
 }
 
 /* Publishes what is asked for: method and path, never the query, which may hold what is nobody
@@ -571,6 +590,9 @@ static enum step refuse_head(struct http *h, uint32_t i, enum http_refusal refus
 
 static enum step no_room(struct http *h, uint32_t i)
 {
+	/* A response that has begun is counted and logged. */
+	if (conn_row(h->cs, i)->state == CONN_SEND)
+		return abandon(h, i, CLOSE_NO_ROOM, true);
 	conn_close(h->cs, i, CLOSE_NO_ROOM, true);
 	return STEP_CLOSE;
 }
@@ -615,7 +637,7 @@ static enum step take_requests(struct http *h, uint32_t i, char *base, size_t le
 		if (r == 0)
 			break;
 		c->scanned = 0;
-		c->bytes_in_mark = conn_row(h->cs, i)->bytes_in - (len - off);
+		c->request_in = r < 0 ? len - off : h->req.head_len;
 		if (r < 0)
 			return refuse_head(h, i, refusal);
 		step = serve_request(h, i, base + off, len - off, &used);
@@ -664,7 +686,9 @@ static enum step take_body(struct http *h, uint32_t i, size_t len)
 
 	if (!recall_head(h, i))
 		return no_room(h, i);
+	c->flags &= (uint16_t)~CONN_CONTINUE;
 	r = eat_body(h, i, h->scratch, len, body_limit(h, i, head), &eaten, &refusal);
+	c->request_in += eaten;
 	if (r < 0)
 		return refuse(h, i, head, refusal);
 	if (r == 0)
@@ -803,7 +827,9 @@ static void step_on(struct http *h, uint32_t i)
 	switch ((enum conn_state)conn_row(h->cs, i)->state) {
 	case CONN_IDLE:
 	case CONN_HEAD:
+		break;
 	case CONN_BODY:
+		(void)invite(h, i);
 		break;
 	case CONN_SEND:
 		write_on(h, i);
@@ -896,6 +922,8 @@ static void time_out(struct http *h, uint32_t i)
 
 	if (recall_head(h, i))
 		base = buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
+	if (conn_row(h->cs, i)->state == CONN_HEAD)
+		conn_at(h->cs, i)->request_in = conn_at(h->cs, i)->in_len;
 	(void)answer_error(h, i, base, 408, CLOSE_EXPIRED);
 }
 
