@@ -83,6 +83,11 @@ static void clear_rows(struct conns *cs)
 		conn_row(cs, i)->state = CONN_FREE;
 	cs->row->conns_high = 0;
 	cs->row->touching = 0;
+	for (uint32_t k = 0; k < cs->settings->listeners_count; k++)
+		board_set(&board_listener_traffic(cs->board, cs->worker_row,
+						  cs->settings->listeners[k].row)
+			       ->conns,
+			  0);
 }
 
 int conns_init(struct conns *cs, const struct conns_env *env, struct arena *arena)
@@ -242,17 +247,15 @@ uint32_t conn_open(struct conns *cs, const struct conn_origin *origin, enum clos
 static void write_adopted(struct conns *cs, uint32_t i, const struct conn_row *from)
 {
 	const struct conn *c = conn_at(cs, i);
-	struct conn_row *row = conn_row(cs, i);
-	uint32_t seq;
+	struct conn_row *row = conn_row(cs, i), copy = *from;
 
+	copy.state = CONN_FREE;
+	copy.fd = (uint32_t)c->fd;
+	copy.listener = (uint16_t)cs->settings->listeners[c->listener].row;
+	copy.server = copy.requests > 0 ? cs->settings->servers[c->server].row + 1 : 0;
 	board_write_begin(&row->seq);
-	seq = row->seq;
-	*row = *from;
-	row->seq = seq;
-	row->state = CONN_FREE;
-	row->fd = (uint32_t)c->fd;
-	row->listener = (uint16_t)cs->settings->listeners[c->listener].row;
-	row->server = row->requests > 0 ? cs->settings->servers[c->server].row + 1 : 0;
+	copy.seq = row->seq; /* odd all the while */
+	*row = copy;
 	board_write_end(&row->seq);
 }
 

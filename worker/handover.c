@@ -113,14 +113,21 @@ static bool is_gone(int error)
 }
 
 /* The batch is in the channel: its connections wait for their acknowledgement. */
-static void in_flight(struct handover_out *o, struct conns *cs)
+static void in_flight(struct handover_out *o)
 {
-	for (uint32_t k = 0; k < batch.header->count; k++) {
-		conn_at(cs, batch.row[k])->flags |= CONN_MOVING;
+	for (uint32_t k = 0; k < batch.header->count; k++)
 		o->window[(o->sent + k) % HANDOVER_WINDOW] = batch.row[k];
-	}
 	o->sent += batch.header->count;
 	o->messages++;
+}
+
+static void mark_batch(struct conns *cs, uint16_t flag, bool on)
+{
+	for (uint32_t k = 0; k < batch.header->count; k++) {
+		struct conn *c = conn_at(cs, batch.row[k]);
+
+		c->flags = on ? c->flags | flag : c->flags & (uint16_t)~flag;
+	}
 }
 
 static void for_batch(const struct handover_ops *ops, void (*what)(void *, uint32_t))
@@ -151,6 +158,7 @@ static bool not_sent(struct handover_out *o, struct conns *cs, const struct hand
 		o->most = batch.header->count / 2;
 	else if (!gone)
 		refused(cs, batch.row[0]);
+	mark_batch(cs, CONN_MOVING, false);
 	for_batch(ops, ops->watch);
 	return !gone;
 }
@@ -189,13 +197,16 @@ enum handover_state handover_send(struct handover_out *o, struct conns *cs,
 			continue;
 		/* epoll would go on watching the open file behind the duplicate that travels. */
 		for_batch(ops, ops->unwatch);
+		/* Before the message: should this process die now, its standby must not serve what
+		 * another worker may have. */
+		mark_batch(cs, CONN_MOVING, true);
 		if (send_with_fds(o->fd, batch.bytes, batch.len, batch.fds, batch.fd_count) < 0) {
 			o->next_row = first;
 			if (!not_sent(o, cs, ops, errno))
 				return handover_read_acks(o, cs, ops);
 			continue;
 		}
-		in_flight(o, cs);
+		in_flight(o);
 	}
 	return HANDOVER_WAITS;
 }
@@ -491,8 +502,11 @@ int handover_receive(int fd, struct conns *cs, uint32_t taken[MOVED_BATCH], uint
 	h.kind = MOVED_ACK;
 	memcpy(answer, &h, sizeof h);
 	/* A sender that is gone has left to us what it sent. */
-	if (send_with_fds(fd, answer, sizeof h + h.count, NULL, 0) >= 0 || is_gone(errno))
+	if (send_with_fds(fd, answer, sizeof h + h.count, NULL, 0) >= 0 || is_gone(errno)) {
+		for (uint32_t k = 0; k < *count; k++)
+			conn_at(cs, taken[k])->flags &= (uint16_t)~CONN_ARRIVING;
 		return 1;
+	}
 	/* The sender still counts them as its own. */
 	for (; *count > 0; (*count)--)
 		conn_close(cs, taken[*count - 1], CLOSE_MOVED, false);

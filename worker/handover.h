@@ -24,10 +24,10 @@ enum {
 };
 
 struct handover_out {
-	int fd;             /* owned; -1: none */
-	bool broken;        /* the receiver is gone, or talks nonsense */
-	uint32_t next_row;  /* where the scan goes on */
-	uint32_t most;      /* connections in a message: fewer where the channel takes no more bytes */
+	int fd;            /* owned; -1: none */
+	bool broken;       /* the receiver is gone, or talks nonsense */
+	uint32_t next_row; /* where the scan goes on */
+	uint32_t most; /* connections in a message: fewer where the channel takes no more bytes */
 	uint32_t messages;  /* in flight */
 	uint32_t sent;      /* connections sent so far: the number of the next one */
 	uint32_t acked;     /* of which so many are decided; sent - acked <= HANDOVER_WINDOW */

@@ -43,6 +43,11 @@ enum {
 	LOG_FDS_MOST = 64
 };
 
+/* What became of the connections of a drain. */
+struct outcome {
+	uint64_t moved, finished, idle, forced, refused;
+};
+
 struct worker {
 	const struct worker_env *env;
 	struct worker_row *row;
@@ -60,7 +65,9 @@ struct worker {
 	bool unguarded;          /* the standby died: clone another one before the next turn */
 	int pid_fd;              /* of this process, for its standby */
 	struct handover_out out; /* while the connections of this worker move to another one */
+	uint32_t takes;          /* channels that connections come by */
 	uint64_t drain_us;       /* CLOCK_MONOTONIC; 0: not draining */
+	struct outcome before;   /* when the drain began */
 	uint64_t lag_us;         /* longest turn since the last tick */
 	struct epoll_event events[EVENTS_A_TURN];
 };
@@ -268,7 +275,7 @@ static void give(struct worker *w)
 		       (unsigned long long)w->row->conns);
 		stop_giving(w);
 		drain_in_place(w);
-	} else if (w->row->conns == 0) {
+	} else if (w->row->conns == 0 && w->takes == 0) {
 		stop_giving(w);
 	}
 }
@@ -278,8 +285,12 @@ static void start_taking(struct worker *w, int fd)
 {
 	struct epoll_event e = {.events = EPOLLIN, .data.u64 = TAG_TAKE | (uint32_t)fd};
 
-	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &e) != 0)
+	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &e) != 0) {
 		close(fd);
+		return;
+	}
+	handover_channel(fd);
+	w->takes++;
 }
 
 /* A few messages a turn: who is served here already must not wait for a whole herd to come in. */
@@ -297,10 +308,37 @@ static void take(struct worker *w, int fd)
 			watch(w, taken[n]);
 		if (more > 0)
 			continue;
-		if (more < 0)
+		if (more < 0) {
 			close(fd);
+			w->takes--;
+		}
 		return;
 	}
+}
+
+static struct outcome outcome_now(const struct worker *w)
+{
+	return (struct outcome){.moved = w->row->close_moved,
+				.finished = w->row->drained_finished,
+				.idle = w->row->drained_idle,
+				.forced = w->row->drained_forced,
+				.refused = w->row->moved_refused};
+}
+
+static void tell_outcome(const struct worker *w)
+{
+	struct outcome now = outcome_now(w);
+	const struct outcome *b = &w->before;
+
+	errlog(ERRLOG_INFO,
+	       "drained in %llu ms: %llu connections moved, %llu ended after their response, "
+	       "%llu closed idle, %llu cut; %llu could not move",
+	       (unsigned long long)(clock_now_us() - w->row->drain_us) / 1000,
+	       (unsigned long long)(now.moved - b->moved),
+	       (unsigned long long)(now.finished - b->finished),
+	       (unsigned long long)(now.idle - b->idle),
+	       (unsigned long long)(now.forced - b->forced),
+	       (unsigned long long)(now.refused - b->refused));
 }
 
 /* Leaves when the last connection has gone: by moving to the worker at the other end of
@@ -318,8 +356,12 @@ static void drain(struct worker *w, uint64_t deadline_us, bool final, int succes
 		accept_the_rest(w);
 	set_state(w, WORKER_DRAINING);
 	board_set(&w->row->drain_us, w->clock.now_us);
-	if (successor_fd < 0 || start_giving(w, successor_fd) != 0)
-		drain_in_place(w);
+	w->before = outcome_now(w);
+	if (successor_fd >= 0 && start_giving(w, successor_fd) == 0)
+		return;
+	if (successor_fd >= 0)
+		close(successor_fd);
+	drain_in_place(w);
 }
 
 static void reopened(struct worker *w, const struct control_msg *m, const int *fds, int count)
@@ -425,10 +467,14 @@ static void read_control(struct worker *w)
 			return;
 		}
 		count = descriptors_of(&h, fds);
-		if (n == (ssize_t)sizeof m && (h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
+		if (n == (ssize_t)sizeof m && (h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0) {
 			obey(w, &m, fds, count);
-		else
-			close_all(fds, count);
+			continue;
+		}
+		/* No descriptor was left for the channel: the order stands all the same. */
+		close_all(fds, count);
+		if (n == (ssize_t)sizeof m && m.kind == CONTROL_DRAIN)
+			obey(w, &m, NULL, 0);
 	}
 }
 
@@ -507,7 +553,8 @@ static void check_drain(struct worker *w)
 		(void)http_force(w->http);
 	}
 	conns_bury(&w->conns);
-	if (w->row->conns == 0)
+	/* Who gives to this worker would have to give up: what still comes is passed on. */
+	if (w->row->conns == 0 && (w->takes == 0 || w->drain_us <= w->clock.now_us))
 		w->leave = true;
 }
 
@@ -521,9 +568,7 @@ static int wait_ms(const struct worker *w)
 	us = acceptor_wait_us(&w->acceptor, us);
 	if (w->drain_us > w->clock.now_us && w->drain_us - w->clock.now_us < us)
 		us = w->drain_us - w->clock.now_us;
-	if (w->out.fd >= 0 && w->out.rescan_us > w->clock.now_us &&
-	    w->out.rescan_us - w->clock.now_us < us)
-		us = w->out.rescan_us - w->clock.now_us;
+	us = handover_wait_us(&w->out, w->clock.now_us, us);
 	return (int)((us + 999) / 1000);
 }
 
@@ -603,6 +648,7 @@ static void take_over(struct worker *w)
 	/* What the old worker had cached is closed with the other strays: files are opened anew. */
 	w->http->files = files_new(w->env->settings, &w->conns.files, w->row);
 	w->out.fd = -1;
+	w->takes = 0;
 	w->pid_fd = -1;
 	w->acceptor.reserve_fd = -1;
 	close_strays(w);
@@ -682,6 +728,8 @@ static void end(struct worker *w)
 	if (w->row->conns > 0)
 		(void)http_force(w->http);
 	conns_bury(&w->conns);
+	if (w->row->state == WORKER_DRAINING)
+		tell_outcome(w);
 	accesslog_flush(&w->log);
 	files_free(w->http->files);
 	accesslog_free(&w->log);

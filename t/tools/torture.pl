@@ -223,8 +223,11 @@ sub begin {
 		$c{leave_at} = upto(rand() < .3 ? 0 : $total);
 		$c{leave_unsent} = rand() < .5 ? upto(scalar @{$c{out}}) : 0;
 	}
-	$c{bite} = 1 + int($total / 500) if $total / $c{bite} > 500;
-	$c{s} = dial(any(@to), rand() < .6 ? (rcvbuf => any(1, 2000, 4000, 16000), mss => any(88, 200, 536, 1400, 8000)) : ());
+	# The smaller the bites, the shorter the stream: each has its end within moments.
+	$c{bite} = 1 + int($total / 400) if $total / $c{bite} > 400;
+	my @small = $total < 50000 ? ([88, 1], [200, 2000], [536, 4000]) : $total < 500000 ? ([536, 4000], [1400, 9000]) : ([8000, 60000]);
+	my ($mss, $rcvbuf) = @{any(@small)};
+	$c{s} = dial(any(@to), rand() < .6 ? (mss => $mss, rcvbuf => $rcvbuf) : ());
 	$c{s}->blocking(0);
 	return \%c;
 }

@@ -193,7 +193,7 @@ static enum step finish(struct http *h, uint32_t i, const char *base)
 	account(h, i, base, last ? close_reason_name((enum close_reason)c->close_reason) : "");
 	conn_row(h->cs, i)->request_us = 0;
 	if (last) {
-		if (h->cs->draining)
+		if (h->cs->draining || (c->flags & CONN_STAYS) != 0)
 			board_add(&h->cs->row->drained_finished, 1);
 		return end_connection(h, i);
 	}
@@ -908,7 +908,7 @@ void http_resume(struct http *h, uint32_t i)
 
 	if (c->doomed)
 		return;
-	if ((c->flags & CONN_STAYS) != 0 && quiet)
+	if ((h->cs->draining || (c->flags & CONN_STAYS) != 0) && quiet)
 		conn_set_deadline(h->cs, i, now_us(h) + STAY_GRACE_US);
 	else if (c->in_len > c->head_len && (row->state == CONN_IDLE || row->state == CONN_HEAD))
 		conn_ready(h->cs, i);
@@ -972,14 +972,37 @@ static uint64_t moved_bytes(const struct http *h, uint32_t i)
 	return conn_row(h->cs, i)->bytes_in;
 }
 
-void http_timer(struct http *h, uint32_t i)
+/*
+ * Which deadline has passed: DEADLINES_COUNT if none. After a standstill, or in a crowd that is
+ * more than the events of a turn, a connection's time may be over before its bytes were looked at:
+ * they come first.
+ */
+static enum deadline due(struct http *h, uint32_t i)
 {
 	enum deadline d = conn_due(h->cs, i);
+	struct conn *c = conn_at(h->cs, i);
+
+	if (d == DEADLINES_COUNT || !reading(h, i))
+		return d;
+	c->flags |= CONN_READABLE;
+	read_all(h, i);
+	/* On the ready list: requests wait for their turn in what was read. */
+	return c->doomed || (c->flags & CONN_READY) != 0 ? DEADLINES_COUNT : conn_due(h->cs, i);
+}
+
+void http_timer(struct http *h, uint32_t i)
+{
+	enum deadline d;
 
 	/* One that is on its way is settled when it comes back, or by its new worker. */
 	if (conn_at(h->cs, i)->doomed || (conn_at(h->cs, i)->flags & CONN_MOVING) != 0)
 		return;
 	touch(h, i);
+	d = due(h, i);
+	if (conn_at(h->cs, i)->doomed) {
+		settle(h, i);
+		return;
+	}
 	if (d == DEADLINES_COUNT && conn_too_slow(h->cs, i, moved_bytes(h, i)))
 		d = DEADLINE_MIN_RATE;
 	if (d != DEADLINES_COUNT)

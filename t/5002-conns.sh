@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# droverctl conns: connections in each state with what they did, filters and order; nothing of a query, nothing raw.
+. "$(dirname "$0")/lib.sh"
+
+mkdir "$T/www"
+printf 'hello\n' >"$T/www/a.txt"
+head -c 24000000 /dev/zero >"$T/www/large"
+V6='"[::1]:0"'
+perl -MIO::Socket::IP -e 'IO::Socket::IP->new(LocalHost => "::1", Listen => 1) or exit 1' || V6='"127.0.0.9:0"'
+start_drover <<EOF
+workers = 2
+deadlines { header = 61s  body = 62s  send = 63s  linger = 64s  idle = 65s  min_rate = 0 }
+server "one" {
+    listen = { "127.0.0.1:0", $V6, "unix:$T/sock" }
+    location "/" { root = "$T/www" }
+    location "= /sink" { status = 200 }
+}
+server "two" {
+    listen = { "127.0.0.1:0" }
+    names = { "two.example" }
+    location "/" { root = "$T/www" }
+}
+EOF
+PORT2=$(port_of 4)
+
+# Holds a connection in each state until it is killed; tells of each its name, its own port, bytes sent and received.
+cat >"$T/hold.pl" <<'END'
+use strict;
+use warnings;
+use IO::Socket::INET;
+use IO::Socket::IP;
+use IO::Socket::UNIX;
+use Socket qw(SOL_SOCKET SO_RCVBUF);
+my ($port, $other, $v6, $unix) = @ARGV;
+my @held;
+
+# hold NAME, ANSWERS to read, SOCKET, TEXT...
+sub hold {
+	my ($name, $answers, $s, @texts) = @_;
+	$s or die "$name: $@\n";
+	my ($sent, $got) = (0, 0);
+	for my $text (@texts) {
+		$sent += syswrite $s, $text;
+		next if $answers-- <= 0;
+		my $in = '';
+		sysread $s, $in, 65536, length $in or die "$name: $!\n" until $in =~ /\r\n\r\n.*\n/s;
+		$got += length $in;
+	}
+	push @held, $s;
+	printf "%s\t%s\t%d\t%d\n", $name, $s->can('sockport') ? $s->sockport : 0, $sent, $got;
+}
+
+sub tcp { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, @_) }
+my $h = "Host: x\r\n";
+my $get = "GET /a.txt HTTP/1.1\r\n$h\r\n";
+hold('new', 0, tcp());
+hold('idle', 1, tcp(), $get);
+hold('thrice', 3, tcp(LocalAddr => '127.0.0.7'), $get, $get, "GET /none HTTP/1.1\r\n$h\r\n");
+hold('head', 0, tcp(), "GET /a.txt HTTP/1.1\r\n$h");
+hold('second', 1, tcp(), $get, "HEAD /a");
+hold('body', 0, tcp(), "POST /sink HTTP/1.1\r\n${h}Content-Length: 100\r\n\r\nabc");
+my $slow = tcp();
+hold('send', 0, $slow, "GET /large HTTP/1.1\r\n$h\r\n");
+hold('linger', 1, tcp(), "GET /a.txt HTTP/1.0\r\nHost: x y\r\n\r\n");
+hold('two', 1, tcp(PeerPort => $other), "GET /a.txt HTTP/1.1\r\nHost: two.example\r\n\r\n");
+hold('v6', 1, IO::Socket::IP->new(PeerAddr => $v6), $get);
+hold('unix', 1, IO::Socket::UNIX->new(Peer => $unix), $get);
+hold('query', 1, tcp(), "GET /a.txt?token=SECRET HTTP/1.1\r\n${h}Authorization: Basic SECRET\r\nCookie: s=SECRET\r\n\r\n");
+hold('queryhead', 0, tcp(), "GET /a.txt?token=SECRET HTTP/1.1\r\n${h}Authorization: Basic SECRET\r\n");
+hold('querysink', 0, tcp(), "POST http://x/sink?SECRET#SECRET HTTP/1.1\r\n$h\r\n");
+hold('querypost', 0, tcp(), "POST /sink?SECRET HTTP/1.1\r\n${h}Content-Length: 100\r\n\r\nSECRET");
+hold('escape', 1, tcp(), "GET /%1b%5b31m%0a HTTP/1.1\r\n$h\r\n");
+hold('long', 1, tcp(), 'GET /' . 'long/' x 100 . " HTTP/1.1\r\n$h\r\n");
+close STDOUT;
+sleep 1000;
+END
+v6=$(ctl listeners -H | sed -n '2s/\t.*//p')
+spawn hold perl "$T/hold.pl" "$PORT" "$PORT2" "$v6" "$T/sock"
+HOLD=$PID
+held() {
+	[ "$(grep -c '' "$T/hold.out")" -eq 17 ] && [ "$(ctl conns -H state=send | cut -f 9)" = "${sent:-}" ] && return 0
+	sent=$(ctl conns -H state=send | cut -f 9)
+	return 1
+}
+wait_for 20 held || die 'the connections are made' "$(cat "$T/hold.out" "$T/hold.err")"
+is "$(stat_of conns)" 17 'seventeen connections'
+
+ctl conns -j >"$T/conns.json"
+# check NAME CODE: CODE is true of the connection NAME in $c; $sent and $got are the client's account.
+check() {
+	ok "$1: $2" perl -MJSON::PP -e '
+		no warnings "uninitialized";
+		my ($dir, $name, $code) = @ARGV;
+		my $j = decode_json(do { local (@ARGV, $/) = "$dir/conns.json"; <> });
+		my ($line) = grep /^\Q$name\E\t/, do { local @ARGV = "$dir/hold.out"; <> };
+		my (undef, $port, $sent, $got) = split /\t/, $line;
+		my ($c) = grep { $_->{peer} eq "unix" ? $name eq "unix" : $_->{peer} =~ /:$port$/ } @{$j->{conns}} or die "no row";
+		eval "no warnings q(uninitialized); $code" or die "$@ sent $sent, got $got, ", encode_json($c)' "$T" "$1" "$2"
+}
+check new '$c->{state} eq "head" && $c->{in} == 0 && $c->{out} == 0 && $c->{requests} == 0 && !defined $c->{server}'
+check new '$c->{left_ms} <= 61000 && $c->{left_ms} > 1000 && $c->{request} eq "" && $c->{status} == 0'
+check idle '$c->{state} eq "idle" && $c->{in} == $sent && $c->{out} == $got && $c->{requests} == 1'
+check idle '$c->{request} eq "GET /a.txt" && $c->{status} == 200 && $c->{server} eq "one" && $c->{left_ms} <= 65000'
+check idle '$c->{peer} =~ /^127\.0\.0\.1:/ && $c->{age_ms} < 60000 && $c->{left_ms} + $c->{since_age_ms} >= 64990'
+check idle '!$c->{dead} && !$c->{torn} && abs($c->{accepted_unix_ms} / 1000 - time) < 60'
+check thrice '$c->{requests} == 3 && $c->{in} == $sent && $c->{out} == $got && $c->{status} == 404'
+check thrice '$c->{request} eq "GET /none" && $c->{peer} =~ /^127\.0\.0\.7:/'
+check head '$c->{state} eq "head" && $c->{in} == $sent && $c->{out} == 0 && $c->{requests} == 0 && $c->{left_ms} <= 61000'
+check second '$c->{state} eq "head" && $c->{in} == $sent && $c->{requests} == 1 && $c->{request} eq "GET /a.txt"'
+check body '$c->{state} eq "body" && $c->{in} == $sent && $c->{out} == 0 && $c->{requests} == 1 && $c->{status} == 0'
+check body '$c->{request} eq "POST /sink" && $c->{left_ms} <= 62000 && $c->{server} eq "one"'
+check send '$c->{state} eq "send" && $c->{out} > 0 && $c->{out} < 24000000 && $c->{status} == 200 && $c->{left_ms} <= 63000'
+check send '$c->{request} eq "GET /large" && $c->{requests} == 1'
+check linger '$c->{state} eq "linger" && $c->{status} == 400 && $c->{left_ms} <= 64000 && $c->{out} == $got'
+check two '$c->{server} eq "two"'
+check v6 '$c->{peer} eq (ENV(q(v6)) ? "" : "[::1]:$port")' || true

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Connections that once were treated wrongly: told to go on unasked, cut for what lay in the queue, forgotten by a drain,
+# expired before they were heard.
+. "$(dirname "$0")/lib.sh"
+
+mkdir "$T/www"
+head -c 300000 /dev/zero >"$T/www/medium"
+head -c 30000000 /dev/zero >"$T/www/large"
+printf 'hello\n' >"$T/www/a.txt"
+start_drover <<EOF
+workers = 1
+worker_connections = 4096
+server "s" {
+    listen = { "127.0.0.1:0" }
+    access_log = "$T/access.log"
+    deadlines { idle = 2s  header = 2s  send = 2s  min_rate = 1000  min_rate_after = 500ms }
+    location "/" { root = "$T/www" }
+    location "= /sink" { status = 200 }
+}
+EOF
+TO=127.0.0.1:$PORT
+
+# client SCRIPT: perl with a connected socket in $s, which counts the bytes that it drops with drop(SECONDS or 0).
+client() {
+	perl -MIO::Socket::INET -MIO::Select -MTime::HiRes=time,sleep -e '
+		my $small = $ENV{SMALL};
+		my $s = IO::Socket::INET->new(Proto => "tcp") or die;
+		$s->setsockopt(SOL_SOCKET, SO_RCVBUF, $small) if $small;
+		my ($host, $port) = split /:/, shift;
+		connect $s, pack_sockaddr_in($port, inet_aton($host)) or die;
+		$| = 1;
+		sub heard { my $out = ""; my $sel = IO::Select->new($s);
+			while ($sel->can_read($_[0])) { sysread($s, $out, 65536, length $out) or last } return $out }
+		'"$1" "$TO"
+}
+
+# The body came with the head: the leave to send it is not kept for the next request.
+REPLY=$(client '
+	syswrite $s, "POST /sink HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc";
+	my $first = heard(.5);
+	syswrite $s, "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n";
+	print heard(.5), "|";
+	syswrite $s, "abc";
+	print heard(.5)')
+unlike "$REPLY" '100 Continue' 'no leave to send a body to a client that did not ask'
+like "$REPLY" '^\|HTTP/1.1 200 ' 'the request is answered'
+
+# Twelve answers are asked for at once and read at 100 kB/s and more: for seconds nothing of the last ones leaves, while what
+# lies in the queue before them does.
+GOT=$(SMALL=20000 client '
+	syswrite $s, "GET /medium HTTP/1.1\r\nHost: x\r\n\r\n" x 20;
+	my ($got, $begun) = (0, time);
+	for (;;) {
+		my $n = sysread $s, my $buf, 20000;
+		last if !$n;
+		$got += $n;
+		last if $got >= 20 * 300000;
+		sleep .02 if time - $begun < 3;
+	}
+	print $got')
+cmp_ok "$GOT" -ge 6000000 'a slow but steady reader of pipelined answers gets them all'
+is "$(stat_of expired_min_rate)" 0 'and is not called too slow'
+
+# The socket takes nothing when a client waits for our leave: it gets it later.
+REPLY=$(SMALL=20000 client '
+	syswrite $s, "GET /large HTTP/1.1\r\nHost: x\r\n\r\nPOST /sink HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
+	my ($got, $tail) = (0, "");
+	while ($tail !~ /100 Continue\r\n\r\n/) {
+		my $n = sysread $s, $tail, 100000, length $tail;
+		last if !$n;
+		substr($tail, 0, -2000) = "" if length $tail > 2000;
+	}
+	syswrite $s, "abc";
+	print "left " if $tail =~ /100 Continue/;
+	print heard(.5)')
+like "$REPLY" '^left HTTP/1.1 200 ' 'the leave to send a body comes behind a large answer'
+
+# The worker stands still for longer than the deadlines while more requests come than it sees in a turn.
+WORKER=$(worker_pids)
+before=$(stat_of responses_2xx)
+spawn many perl -MIO::Socket::INET -e '
+	my @s = map { IO::Socket::INET->new(PeerAddr => $ARGV[0]) // die } 1 .. 900;
+	my $ask = "GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n";
+	for (@s) { syswrite $_, $ask; sysread $_, my $buf, 1000 or die }
+	$| = 1;
+	print "ready\n";
+	<STDIN>;
+	kill STOP => $ARGV[1];
+	syswrite $_, $ask for @s;
+	select undef, undef, undef, 3;
+	kill CONT => $ARGV[1];
+	my $ok = 0;
+	for (@s) { my $buf = ""; sysread $_, $buf, 1000; $ok += $buf =~ /^HTTP\/1.1 200 / }
+	print "answered $ok\n"' "$TO" "$WORKER"
+finish "$PID" 20
+is "$(tail -n 1 "$T/many.out")" 'answered 900' 'requests that came while the worker stood still are answered'
+is "$(($(stat_of responses_2xx) - before))" 1800 'each with 200'
+
+# An answer under way when the drain begins could not say that it is the last: its connection is closed soon after it.
+spawn reader perl -MIO::Socket::INET -e '
+	my $s = IO::Socket::INET->new(PeerAddr => $ARGV[0]) // die;
+	syswrite $s, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
+	$| = 1;
+	sysread $s, my $buf, 1000;
+	print "begun\n";
+	select undef, undef, undef, 1;
+	my $got = 1000;
+	while (my $n = sysread $s, $buf, 1 << 20) { $got += $n }
+	print "closed after $got\n"' "$TO"
+READER=$PID
+expect_file "$T/reader.out"
+start=$(now_ms)
+stop_drover TERM
+cmp_ok $(($(now_ms) - start)) -lt $((6000 * WAIT_FACTOR)) 'a drain does not wait for a connection that has been answered'
+finish "$READER"
+like "$(cat "$T/reader.out")" 'closed after 300' 'the answer is whole'
+done_testing
