@@ -15,12 +15,16 @@
 #include <unistd.h>
 
 #include "master/conf.h"
+#include "master/inherit.h"
 #include "master/limit.h"
 #include "master/load.h"
 #include "master/notify.h"
 #include "master/options.h"
+#include "master/realm.h"
 #include "master/rows.h"
 #include "master/supervise.h"
+#include "master/wayback.h"
+#include "shm/carry.h"
 #include "worker/errlog.h"
 
 static struct settings *read_settings(const struct options *o)
@@ -44,6 +48,8 @@ int boot_check(const struct options *o)
 	else
 		printf("%s: the configuration is good\n", o->dir ? o->dir : o->config);
 	settings_free(s);
+	if (inherit_asked() && inherit_check())
+		return 1;
 	return fflush(stdout) ? 1 : 0;
 }
 
@@ -137,13 +143,41 @@ static void give_back(struct realm *r)
 		generation_release(r->generations);
 	}
 	listen_unclaimed(&r->listeners);
+	carry_close(r->carry);
 	if (r->board.base)
 		board_unmap(&r->board);
 	daemon_close(&r->daemon);
 }
 
+/* Goes on where another program in this process left off, or hands back to it. */
+static int serve_on(const struct options *o)
+{
+	struct realm r = {.options = o, .daemon = DAEMON_NONE};
+	struct heir heir;
+	char error[1024];
+	int status = 1;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	if (inherit_open(&heir, o, error, sizeof(error)))
+		goto fail;
+	notify_open();
+	if (inherit_realm(&r, &heir, error, sizeof(error)))
+		goto fail;
+	status = supervise(&r);
+	give_back(&r);
+	return status;
+fail:
+	wayback_take(error);
+	errlog(ERRLOG_ALERT, "cannot go on: %s", error);
+	warnx("cannot go on: %s", error);
+	return 1;
+}
+
 int boot_serve(const struct options *o)
 {
+	if (inherit_asked())
+		return serve_on(o);
 	struct realm r = {.options = o, .daemon = DAEMON_NONE};
 	struct settings *s = read_settings(o);
 	char error[1024];

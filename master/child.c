@@ -30,6 +30,8 @@ static const char *const event_names[CHILD_EVENTS] = {
     [CHILD_SAYS_REOPENED] = "says that it has its new logs",
     [CHILD_SAYS_STANDBY] = "names a standby",
     [CHILD_SAYS_TAKEN] = "says that it took over",
+    [CHILD_SAYS_ALONE] = "says that its successor is gone",
+    [CHILD_SAYS_GIVEN] = "says that it gave",
     [CHILD_DRAIN] = "is to drain",
     [CHILD_QUIT] = "is to quit",
     [CHILD_HANGS] = "hangs",
@@ -173,15 +175,15 @@ static enum child_fate has_reopened(struct child *c, const struct child_news *n)
 	return FATE_LIVES;
 }
 
-/* Gives both the ends of a channel of their own: the connections go that way. */
-static int introduce(const struct child *c, const struct child *successor, uint64_t until_us)
+/* Gives both the ends of a channel of their own: connections go that way. */
+static int introduce(const struct child *c, const struct child *taker, uint32_t kind, uint64_t arg)
 {
 	int ends[2], error;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
 		return -1;
-	error = child_tell_fds(successor, CONTROL_TAKE, 0, &ends[1], 1) ||
-		child_tell_fds(c, CONTROL_DRAIN, until_us, &ends[0], 1);
+	error = child_tell_fds(taker, CONTROL_TAKE, 0, &ends[1], 1) ||
+		child_tell_fds(c, kind, arg, &ends[0], 1);
 	close(ends[0]);
 	close(ends[1]);
 	return error ? -1 : 0;
@@ -189,11 +191,39 @@ static int introduce(const struct child *c, const struct child *successor, uint6
 
 static enum child_fate drain(struct child *c, const struct child_news *n)
 {
-	if (!n->successor || introduce(c, n->successor, n->until_us))
+	if (!n->successor || introduce(c, n->successor, CONTROL_DRAIN, n->until_us))
 		order(c, CONTROL_DRAIN, n->flags, n->until_us, "drain");
 	c->cause = CAUSE_ASKED;
+	c->alone = false;
+	c->until_us = n->until_us;
+	c->drain_flags = n->flags;
 	set_state(c, CHILD_DRAINING, n->until_us + POLICY_OVERDUE_US);
 	return FATE_LIVES;
+}
+
+static enum child_fate is_alone(struct child *c, const struct child_news *n)
+{
+	(void)n;
+	c->alone = true;
+	return FATE_LIVES;
+}
+
+static enum child_fate has_given(struct child *c, const struct child_news *n)
+{
+	if (!c->giving)
+		return impossible(c, n);
+	c->giving = false;
+	c->given = n->subject;
+	return FATE_LIVES;
+}
+
+int child_give(struct child *c, const struct child *taker, uint64_t count)
+{
+	if (introduce(c, taker, CONTROL_GIVE, count))
+		return -1;
+	c->giving = true;
+	c->given = 0;
+	return 0;
 }
 
 static enum child_fate quit(struct child *c, const struct child_news *n)
@@ -322,7 +352,7 @@ static void bury(struct child *c)
 	c->predecessor = 0;
 	c->succeeded = false;
 	c->guard_us = 0;
-	c->reopening = false;
+	c->reopening = c->alone = c->giving = false;
 	share_free(&c->share);
 	set_state(c, CHILD_NONE, 0);
 	generation_release(c->gen);
@@ -364,8 +394,12 @@ static void succeed(struct child *c, uint64_t now_us)
 	c->standby = 0;
 	c->guard_us = now_us + POLICY_GUARD_US;
 	c->ready_us = now_us;
-	if (c->state == CHILD_DRAINING)
+	c->giving = false;
+	if (c->state == CHILD_DRAINING) {
+		/* The order may have died with the one that it was given to. */
+		c->alone = true;
 		return;
+	}
 	c->cause = CAUSE_NONE;
 	set_state(c, CHILD_READY, 0);
 }
@@ -404,9 +438,9 @@ static bool is_ours(pid_t pid)
 
 static enum child_fate has_standby(struct child *c, const struct child_news *n)
 {
-	if (!is_ours(n->subject))
+	if (n->subject > INT32_MAX || !is_ours((pid_t)n->subject))
 		return impossible(c, n);
-	c->standby = n->subject;
+	c->standby = (pid_t)n->subject;
 	return FATE_LIVES;
 }
 
@@ -444,6 +478,8 @@ static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
 	    [CHILD_SAYS_REOPENED] = impossible,
 	    [CHILD_SAYS_STANDBY] = impossible,
 	    [CHILD_SAYS_TAKEN] = impossible,
+	    [CHILD_SAYS_ALONE] = impossible,
+	    [CHILD_SAYS_GIVEN] = impossible,
 	    [CHILD_DRAIN] = impossible,
 	    [CHILD_QUIT] = impossible,
 	    [CHILD_HANGS] = impossible,
@@ -456,6 +492,8 @@ static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
 	    [CHILD_SAYS_REOPENED] = has_reopened,
 	    [CHILD_SAYS_STANDBY] = has_standby,
 	    [CHILD_SAYS_TAKEN] = is_taken,
+	    [CHILD_SAYS_ALONE] = impossible,
+	    [CHILD_SAYS_GIVEN] = impossible,
 	    [CHILD_DRAIN] = drain,
 	    [CHILD_QUIT] = quit,
 	    [CHILD_HANGS] = impossible,
@@ -469,6 +507,8 @@ static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
 	    [CHILD_SAYS_REOPENED] = has_reopened,
 	    [CHILD_SAYS_STANDBY] = has_standby,
 	    [CHILD_SAYS_TAKEN] = is_taken,
+	    [CHILD_SAYS_ALONE] = ignore,
+	    [CHILD_SAYS_GIVEN] = has_given,
 	    [CHILD_DRAIN] = drain,
 	    [CHILD_QUIT] = quit,
 	    [CHILD_HANGS] = abort_hung,
@@ -481,6 +521,8 @@ static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
 	    [CHILD_SAYS_REOPENED] = has_reopened,
 	    [CHILD_SAYS_STANDBY] = has_standby,
 	    [CHILD_SAYS_TAKEN] = is_taken,
+	    [CHILD_SAYS_ALONE] = is_alone,
+	    [CHILD_SAYS_GIVEN] = has_given,
 	    [CHILD_DRAIN] = drain, /* another deadline, or the last worker now */
 	    [CHILD_QUIT] = quit,
 	    [CHILD_HANGS] = abort_hung,
@@ -493,6 +535,8 @@ static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
 	    [CHILD_SAYS_REOPENED] = has_reopened,
 	    [CHILD_SAYS_STANDBY] = has_standby,
 	    [CHILD_SAYS_TAKEN] = is_taken,
+	    [CHILD_SAYS_ALONE] = ignore,
+	    [CHILD_SAYS_GIVEN] = ignore,
 	    [CHILD_DRAIN] = ignore,
 	    [CHILD_QUIT] = ignore,
 	    [CHILD_HANGS] = ignore,
@@ -505,6 +549,8 @@ static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
 	    [CHILD_SAYS_REOPENED] = ignore,
 	    [CHILD_SAYS_STANDBY] = has_standby,
 	    [CHILD_SAYS_TAKEN] = is_taken,
+	    [CHILD_SAYS_ALONE] = ignore,
+	    [CHILD_SAYS_GIVEN] = ignore,
 	    [CHILD_DRAIN] = ignore,
 	    [CHILD_QUIT] = ignore,
 	    [CHILD_HANGS] = ignore,
@@ -517,6 +563,8 @@ static handler *const grid[CHILD_STATES][CHILD_EVENTS] = {
 	    [CHILD_SAYS_REOPENED] = ignore,
 	    [CHILD_SAYS_STANDBY] = has_standby,
 	    [CHILD_SAYS_TAKEN] = is_taken,
+	    [CHILD_SAYS_ALONE] = ignore,
+	    [CHILD_SAYS_GIVEN] = ignore,
 	    [CHILD_DRAIN] = ignore,
 	    [CHILD_QUIT] = ignore,
 	    [CHILD_HANGS] = ignore,
@@ -545,7 +593,7 @@ static void gossip(const struct child *c, const char *what, unsigned value)
 
 static void hear(struct child *c, const struct control_msg *msg, uint64_t now_us)
 {
-	struct child_news news = {.now_us = now_us, .subject = (pid_t)msg->arg_us};
+	struct child_news news = {.now_us = now_us, .subject = msg->arg_us};
 
 	if (msg->slot != c->slot)
 		gossip(c, "slot", msg->slot);
@@ -559,6 +607,10 @@ static void hear(struct child *c, const struct control_msg *msg, uint64_t now_us
 		child_event(c, CHILD_SAYS_STANDBY, &news);
 	else if (msg->kind == CONTROL_TAKEN)
 		child_event(c, CHILD_SAYS_TAKEN, &news);
+	else if (msg->kind == CONTROL_ALONE)
+		child_event(c, CHILD_SAYS_ALONE, &news);
+	else if (msg->kind == CONTROL_GIVEN)
+		child_event(c, CHILD_SAYS_GIVEN, &news);
 	else
 		gossip(c, "message of kind", msg->kind);
 }
@@ -573,7 +625,9 @@ bool child_mourns(struct child *c, pid_t pid, int status, uint64_t now_us)
 	if (pid != c->standby)
 		return false;
 	c->standby = 0;
-	c->guard_us = now_us + POLICY_GUARD_US;
+	/* At once, if this has not just happened before. */
+	if (c->guard_us < now_us)
+		c->guard_us = now_us;
 	errlog(ERRLOG_WARN, "the standby of worker %u (pid %ld) is gone", c->slot, (long)pid);
 	return true;
 }

@@ -35,6 +35,8 @@ enum child_event {
 	CHILD_SAYS_REOPENED,
 	CHILD_SAYS_STANDBY, /* subject: the standby's pid */
 	CHILD_SAYS_TAKEN,   /* the standby is the worker now */
+	CHILD_SAYS_ALONE,   /* it drains, and its successor is gone */
+	CHILD_SAYS_GIVEN,   /* subject: how many connections it gave away */
 	CHILD_DRAIN,        /* order: finish until until_us */
 	CHILD_QUIT,         /* order: leave at once */
 	CHILD_HANGS,        /* its heartbeat stopped */
@@ -59,7 +61,7 @@ struct child_news {
 	uint64_t until_us;             /* CHILD_DRAIN: CLOCK_MONOTONIC */
 	uint32_t flags;                /* CHILD_DRAIN: of struct control_msg */
 	int status;                    /* CHILD_DIES: of waitpid(2) */
-	pid_t subject;                 /* CHILD_SAYS_STANDBY */
+	uint64_t subject;              /* CHILD_SAYS_STANDBY, CHILD_SAYS_GIVEN */
 	const struct child *successor; /* CHILD_DRAIN: takes the connections; NULL: they end */
 };
 
@@ -77,10 +79,15 @@ struct child {
 	enum child_cause cause;
 	enum child_event heard; /* the last event, for messages */
 	bool reopening;         /* has not said CONTROL_REOPENED yet */
+	bool alone;             /* is to be told again to drain: see slots_watch() */
+	bool giving;            /* was told to give connections, and has not said CONTROL_GIVEN */
 	pid_t pid;
 	pid_t standby;     /* becomes pid when that dies; 0: none */
 	pid_t predecessor; /* its standby has spoken before its death was seen; 0: none */
 	bool succeeded;    /* its death was seen before its standby has spoken */
+	uint64_t given;    /* connections given away, as it says, since it last began */
+	uint64_t until_us; /* end of its drain */
+	uint32_t drain_flags;
 	uint64_t guard_us; /* when it is told again to clone a standby, if it has none */
 	uint32_t slot;
 	uint32_t row; /* of the board: slot * BOARD_HALVES + half */
@@ -111,6 +118,10 @@ enum {
 };
 int child_tell_fds(const struct child *c, uint32_t kind, uint64_t first, const int *fds,
 		   unsigned n);
+
+/* Has it give so many idle connections to another worker. It says when it is done; if it dies,
+ * `giving` ends as well. Returns 0, or -1 with errno. */
+int child_give(struct child *c, const struct child *taker, uint64_t count);
 
 /* waitpid(2) returned pid, which is not the child's own: was it its standby, or the worker before
  * it? */

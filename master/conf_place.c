@@ -332,23 +332,31 @@ struct purpose {
 
 static const struct purpose purposes[] = {
     {"root", LOCATION_FILES},    {"alias", LOCATION_FILES},   {"redirect", LOCATION_REDIRECT},
-    {"status", LOCATION_STATUS}, {"health", LOCATION_HEALTH}, {NULL, LOCATION_NONE},
+    {"status", LOCATION_STATUS}, {"health", LOCATION_HEALTH}, {"crash", LOCATION_CRASH},
+    {NULL, LOCATION_NONE},
 };
+
+/* A switch that is off. */
+static bool is_off(const struct purpose *p, const struct conf_extra *extra)
+{
+	return (p->kind == LOCATION_HEALTH && !extra->health) ||
+	       (p->kind == LOCATION_CRASH && !extra->crash);
+}
 
 /*
  * Which purpose is given; says so where a second one is. Status with redirect belongs to it; health
  * = false is none.
  */
-static const struct purpose *find_purpose(const struct conf_fill *f, cfg_t *sec, bool health)
+static const struct purpose *find_purpose(const struct conf_fill *f, cfg_t *sec,
+					  const struct conf_extra *extra)
 {
 	const struct purpose *found = NULL;
 
 	for (const struct purpose *p = purposes; p->option != NULL; p++) {
-		int at = conf_fill_at(sec, p->option), other;
+		int at = is_off(p, extra) ? 0 : conf_fill_at(sec, p->option), other;
 
-		if (at == 0 || (p->kind == LOCATION_HEALTH && !health) ||
-		    (p->kind == LOCATION_STATUS && found != NULL &&
-		     found->kind == LOCATION_REDIRECT))
+		if (at == 0 || (p->kind == LOCATION_STATUS && found != NULL &&
+				found->kind == LOCATION_REDIRECT))
 			continue;
 		if (found == NULL) {
 			found = p;
@@ -406,10 +414,10 @@ static void warn_files_only(const struct conf_fill *f, cfg_t *sec, const struct 
 	}
 }
 
-static void fill_purpose(struct conf_fill *f, cfg_t *sec, struct location *loc, bool health,
-			 const char *inherited_root)
+static void fill_purpose(struct conf_fill *f, cfg_t *sec, struct location *loc,
+			 const struct conf_extra *extra, const char *inherited_root)
 {
-	const struct purpose *p = find_purpose(f, sec, health);
+	const struct purpose *p = find_purpose(f, sec, extra);
 
 	if (p != NULL) {
 		loc->kind = p->kind;
@@ -449,7 +457,7 @@ static void fill_location(struct conf_fill *f, cfg_t *sec, struct location *loc,
 	fill_match(f, at, loc, conf_tree_title(sec));
 	conf_fill_options(f, sec, conf_schema_find(server->inside, "location")->inside, base);
 	fill_lists(f, sec, loc);
-	fill_purpose(f, sec, loc, extra.health, inherited_root);
+	fill_purpose(f, sec, loc, &extra, inherited_root);
 }
 
 void conf_place_server(struct conf_fill *f, cfg_t *sec, struct server *srv, struct location *place,

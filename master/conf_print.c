@@ -249,7 +249,8 @@ static void print_lists(struct printer *p, const struct location *loc)
 
 static void print_location(struct printer *p, const struct location *loc)
 {
-	struct conf_extra extra = {.health = loc->kind == LOCATION_HEALTH};
+	struct conf_extra extra = {.health = loc->kind == LOCATION_HEALTH,
+				   .crash = loc->kind == LOCATION_CRASH};
 
 	p->base[CONF_IN_LOCATION] = loc;
 	p->base[CONF_IN_EXTRA] = &extra;

@@ -55,6 +55,13 @@
 #define SECTION(n, opts) .name = n, .kind = CONF_SECTION, .inside = opts
 #define INCLUDE          .name = "include", .kind = CONF_INCLUDE
 
+/* Options of builds that are for tests. */
+#ifdef DROVER_DEBUG
+#define DEBUG_LOCATION_OPTIONS {BOOL("crash", extra, crash, "false")},
+#else
+#define DEBUG_LOCATION_OPTIONS
+#endif
+
 #define SECOND UINT64_C(1000000)
 #define DAY    (24 * 3600 * SECOND)
 #define KIB    UINT64_C(1024)
@@ -137,6 +144,7 @@ static const struct conf_option location[] = {
     {.name = "status", .kind = CONF_STATUS, ROW(location, status, int), .min = 200, .max = 599},
     {STRING("text", CONF_TEXT, location, text, NULL)},
     {BOOL("health", extra, health, "false")},
+    DEBUG_LOCATION_OPTIONS
     FILES_OPTIONS,
     {SIZE("max_body", location, max_body, NULL, TIB)},
     {SECTION("header", header), .titled = true},

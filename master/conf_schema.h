@@ -49,6 +49,7 @@ struct conf_extra {
 	bool reuseport;
 	uint32_t backlog;
 	bool health;
+	bool crash;
 };
 
 struct conf_option {

@@ -175,8 +175,16 @@ void daemon_report(struct daemon *d, int status, const char *text)
 	d->report_fd = -1;
 }
 
+int daemon_pid_fd(const struct daemon *d)
+{
+	return d->pid ? pidfile_fileno(d->pid) : d->pid_fd;
+}
+
 static void close_lock(struct daemon *d)
 {
+	if (d->pid_fd >= 0)
+		close(d->pid_fd);
+	d->pid_fd = -1;
 	if (d->lock_fd >= 0)
 		close(d->lock_fd);
 	if (d->report_fd >= 0)
@@ -194,8 +202,13 @@ void daemon_forget(struct daemon *d)
 
 void daemon_close(struct daemon *d)
 {
+	struct stat ours, there;
+
 	if (d->pid)
 		pidfile_remove(d->pid);
+	else if (d->pid_fd >= 0 && !fstat(d->pid_fd, &ours) && !stat(d->pid_path, &there) &&
+		 ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
+		unlink(d->pid_path);
 	d->pid = NULL;
 	close_lock(d);
 }

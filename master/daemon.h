@@ -13,11 +13,12 @@
 struct daemon {
 	char pid_path[4096];
 	struct pidfh *pid; /* owned: the lock on the pid file */
+	int pid_fd;        /* owned: that lock, if another program took it for this process; -1 */
 	int lock_fd;       /* owned: the lock on the run directory; -1 */
 	int report_fd; /* owned: where the parent waits; -1 in the foreground or once it was told */
 };
 
-#define DAEMON_NONE ((struct daemon){.lock_fd = -1, .report_fd = -1})
+#define DAEMON_NONE ((struct daemon){.pid_fd = -1, .lock_fd = -1, .report_fd = -1})
 
 /* Makes the run directory (0755) if it is not there, and refuses one that others could tamper with.
  * Returns 0, or -1 with the sentence in error. */
@@ -37,6 +38,9 @@ int daemon_fork(struct daemon *d);
 /* Writes the pid file, once the process has its final pid. Returns 0, or -1 with the sentence in
  * error. */
 int daemon_write_pid(struct daemon *d, char *error, size_t size);
+
+/* The descriptor of the lock on the pid file, which stays the daemon's. */
+int daemon_pid_fd(const struct daemon *d);
 
 /* Tells the waiting parent the exit status, and what to say on standard error if it is not 0. In
  * the foreground just says it. */

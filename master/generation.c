@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "master/conf.h"
+#include "master/pool.h"
 #include "worker/errlog.h"
 
 static int bind_all(struct generation *g, uint32_t workers, struct listen_set *set, char *error,
@@ -38,34 +39,89 @@ static int bind_all(struct generation *g, uint32_t workers, struct listen_set *s
 	return 0;
 }
 
-struct generation *generation_open(struct generation **list, struct settings *s, uint32_t number,
-				   uint32_t workers, struct listen_set *set, char *error,
-				   size_t size)
+static struct generation *make(struct settings *s, uint32_t number)
 {
 	struct generation *g = calloc(1, sizeof(*g));
 
-	snprintf(error, size, "no memory for the configuration");
 	if (!g)
 		return NULL;
 	g->number = number;
 	g->settings = s;
 	g->logs = LOGS_CLOSED;
 	g->bound = calloc(s->listeners_count + 1, sizeof(struct bound *));
-	if (!g->bound)
-		goto fail;
-	if (bind_all(g, workers ? workers : 1, set, error, size))
-		goto fail;
-	if (logs_open(&g->logs, s, error, size))
-		goto fail;
+	if (g->bound)
+		return g;
+	free(g);
+	return NULL;
+}
+
+static struct generation *enter(struct generation *g, struct generation **list)
+{
 	g->users = 1;
 	g->list = list;
 	g->next = *list;
 	*list = g;
 	return g;
+}
+
+struct generation *generation_open(struct generation **list, struct settings *s, uint32_t number,
+				   uint32_t workers, struct listen_set *set, char *error,
+				   size_t size)
+{
+	struct generation *g = make(s, number);
+
+	snprintf(error, size, "no memory for the configuration");
+	if (!g)
+		return NULL;
+	if (bind_all(g, workers ? workers : 1, set, error, size))
+		goto fail;
+	if (logs_open(&g->logs, s, error, size))
+		goto fail;
+	return enter(g, list);
 fail:
 	generation_retire(g, set);
 	free(g);
 	return NULL;
+}
+
+struct generation *generation_restore(struct generation **list, struct settings *s, uint32_t number,
+				      struct listen_set *set, const struct logs *logs, char *error,
+				      size_t size)
+{
+	struct generation *g = make(s, number);
+
+	snprintf(error, size, "no memory for the configuration");
+	if (!g)
+		return NULL;
+	if (bind_all(g, 1, set, error, size)) {
+		generation_retire(g, set);
+		free(g);
+		return NULL;
+	}
+	g->logs = *logs;
+	return enter(g, list);
+}
+
+struct generation *generation_foreign(struct generation **list, uint32_t number, uint64_t drain_us,
+				      uint64_t hang_us)
+{
+	struct pool *memory = pool_new();
+	struct settings *s = memory ? pool_alloc(memory, sizeof(*s)) : NULL;
+	struct generation *g;
+
+	if (!s) {
+		if (memory)
+			pool_free(memory);
+		return NULL;
+	}
+	*s = (struct settings){.memory = memory, .drain_us = drain_us, .hang_us = hang_us};
+	g = make(s, number);
+	if (!g) {
+		pool_free(memory);
+		return NULL;
+	}
+	g->foreign = true;
+	return enter(g, list);
 }
 
 void generation_use(struct generation *g)

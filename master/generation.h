@@ -23,6 +23,8 @@ struct generation {
 	struct settings *settings;
 	struct bound **bound; /* by index of settings.listeners; NULL once retired */
 	struct logs logs;
+	bool foreign; /* of another program: its settings are not all known, nobody is started with
+			 it */
 	unsigned users;
 };
 
@@ -41,6 +43,21 @@ struct share {
 struct generation *generation_open(struct generation **list, struct settings *s, uint32_t number,
 				   uint32_t workers, struct listen_set *set, char *error,
 				   size_t size);
+
+/*
+ * The same for a configuration that is in force already: its addresses are bound in the set, and
+ * its logs are open. Owns the descriptors in logs if it succeeds.
+ */
+struct generation *generation_restore(struct generation **list, struct settings *s, uint32_t number,
+				      struct listen_set *set, const struct logs *logs, char *error,
+				      size_t size);
+
+/*
+ * Stands for a configuration that workers of another program run with: of its settings, drain_us
+ * and hang_us alone are known. NULL: no memory.
+ */
+struct generation *generation_foreign(struct generation **list, uint32_t number, uint64_t drain_us,
+				      uint64_t hang_us);
 
 void generation_use(struct generation *g);
 

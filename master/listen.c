@@ -203,6 +203,35 @@ static void name_bound(struct bound *b)
 	}
 }
 
+int listen_restore(struct listen_set *set, const struct bound *b, const int *fds, unsigned count)
+{
+	struct bound *copy = calloc(1, sizeof(*copy));
+	struct bound **at = &set->first;
+
+	if (!copy)
+		return -1;
+	*copy = *b;
+	copy->fds = calloc(count, sizeof(*fds));
+	if (!copy->fds) {
+		free(copy);
+		return -1;
+	}
+	memcpy(copy->fds, fds, count * sizeof(*fds));
+	copy->count = count;
+	copy->users = 1;
+	copy->ticket = 0;
+	name_bound(copy);
+	copy->dev = b->dev;
+	copy->ino = b->ino;
+	copy->made = b->made;
+	/* Behind those that are there: the order of the list stays. */
+	while (*at)
+		at = &(*at)->next;
+	copy->next = NULL;
+	*at = copy;
+	return 0;
+}
+
 int listen_grow(struct bound *b, unsigned sockets)
 {
 	struct sockaddr_storage real = {0};

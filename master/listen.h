@@ -71,6 +71,13 @@ void listen_put(struct listen_set *set, struct bound *b);
 /* Closes socket j before its address ends: its fds[j] is -1 from then on. */
 void listen_close_socket(struct bound *b, unsigned j);
 
+/*
+ * Enters an address that is bound already, with its sockets, which it owns from then on, and one
+ * user: to be given back by listen_put(). b has addr, addr_len, reuseport, inherited, backlog,
+ * opened, dev, ino and made. Returns 0, or -1 with errno.
+ */
+int listen_restore(struct listen_set *set, const struct bound *b, const int *fds, unsigned count);
+
 /* Closes inherited sockets that no listener claimed; returns how many. */
 unsigned listen_unclaimed(struct listen_set *set);
 

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+static char manager_path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* as in the environment */
 static struct sockaddr_un manager;
 static socklen_t manager_len;
 static uint64_t watchdog_us;
@@ -35,6 +36,7 @@ void notify_open(void)
 
 	if (len > 1 && len < sizeof(manager.sun_path) && (path[0] == '/' || path[0] == '@')) {
 		manager.sun_family = AF_UNIX;
+		memcpy(manager_path, path, len + 1);
 		memcpy(manager.sun_path, path, len);
 		if (path[0] == '@')
 			manager.sun_path[0] = '\0';
@@ -42,6 +44,21 @@ void notify_open(void)
 		open_watchdog();
 	}
 	unsetenv("NOTIFY_SOCKET");
+}
+
+void notify_export(void)
+{
+	char text[32];
+
+	if (!manager_len)
+		return;
+	setenv("NOTIFY_SOCKET", manager_path, 1);
+	if (!watchdog_us)
+		return;
+	snprintf(text, sizeof(text), "%" PRIu64, 2 * watchdog_us);
+	setenv("WATCHDOG_USEC", text, 1);
+	snprintf(text, sizeof(text), "%ld", (long)getpid());
+	setenv("WATCHDOG_PID", text, 1);
 }
 
 static void tell(const char *text)

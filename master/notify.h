@@ -12,6 +12,9 @@
 /* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID. */
 void notify_open(void);
 
+/* Puts the variables back into the environment, for a program that is executed in this process. */
+void notify_export(void);
+
 void notify_ready(const char *status);
 void notify_reloading(uint64_t now_us); /* CLOCK_MONOTONIC */
 void notify_stopping(void);

@@ -7,6 +7,8 @@
 
 #include <err.h>
 #include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "shm/rundir.h"
@@ -118,9 +120,61 @@ static int settle(struct options *o, int argc, char **argv)
 	return 0;
 }
 
+void options_args(const struct options *o, bool check, const char *argv[OPTIONS_ARGS])
+{
+	int n = 0;
+
+	argv[n++] = o->program;
+	if (check)
+		argv[n++] = "-t";
+	else if (o->foreground && !o->dir)
+		argv[n++] = "-F";
+	argv[n++] = "-r";
+	argv[n++] = o->rundir;
+	if (o->listen) {
+		argv[n++] = "-l";
+		argv[n++] = o->listen;
+	}
+	if (o->config) {
+		argv[n++] = "-c";
+		argv[n++] = o->config;
+	} else {
+		argv[n++] = o->dir;
+	}
+	argv[n] = NULL;
+}
+
+/* A name without a slash was found by PATH. */
+static void find_program(struct options *o, const char *name)
+{
+	const char *path = getenv("PATH");
+	char *dirs = path ? strdup(path) : NULL, *rest = dirs, *dir;
+	char try[PATH_MAX];
+
+	while (dirs && (dir = strsep(&rest, ":"))) {
+		snprintf(try, sizeof(try), "%s/%s", *dir ? dir : ".", name);
+		if (access(try, X_OK))
+			continue;
+		const char *found = absolute(try, o->program);
+
+		if (found != o->program)
+			snprintf(o->program, sizeof(o->program), "%s", found);
+		break;
+	}
+	free(dirs);
+}
+
 int options_parse(struct options *o, int argc, char **argv)
 {
 	*o = (struct options){0};
+	if (argc > 0 && strchr(argv[0], '/')) {
+		const char *path = absolute(argv[0], o->program);
+
+		if (path != o->program)
+			snprintf(o->program, sizeof(o->program), "%s", path);
+	} else if (argc > 0) {
+		find_program(o, argv[0]);
+	}
 	if (read_flags(o, argc, argv))
 		return -1;
 	if (o->help || o->version)

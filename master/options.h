@@ -32,7 +32,17 @@ struct options {
 	bool help;          /* -h */
 	bool foreground;    /* -F, or a folder is served */
 	char paths[3][PATH_MAX];
+	char program[PATH_MAX]; /* absolute path that it was started as, which an upgrade executes;
+				   "": it cannot be told */
 };
+
+enum {
+	OPTIONS_ARGS = 9
+};
+
+/* The command line that starts the same again with all paths absolute, or checks it (-t). It points
+ * into o. */
+void options_args(const struct options *o, bool check, const char *argv[OPTIONS_ARGS]);
 
 /* Returns 0, or -1 after saying on standard error what is wrong (exit status 2). */
 int options_parse(struct options *o, int argc, char **argv);

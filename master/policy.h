@@ -20,6 +20,8 @@
 #define POLICY_ABORT_US \
 	(POLICY_SECOND_US * 4 / 5) /* from ABRT to KILL: taken over within hang and 1 s */
 #define POLICY_GUARD_US   (2 * POLICY_SECOND_US)  /* between requests for a standby */
+#define POLICY_CHECK_US   (10 * POLICY_SECOND_US) /* for the check of a new program */
+#define POLICY_RETURN_US  (5 * POLICY_SECOND_US)  /* for its workers to hand back what they have */
 #define POLICY_QUIT_US    (1 * POLICY_SECOND_US)  /* from CONTROL_QUIT to KILL */
 #define POLICY_OVERDUE_US (2 * POLICY_SECOND_US)  /* from the end of a drain to KILL */
 #define POLICY_REOPEN_US  (5 * POLICY_SECOND_US)  /* for CONTROL_REOPENED */

@@ -18,6 +18,8 @@ static unsigned open_all(struct generation *generations)
 	char error[512];
 
 	for (struct generation *g = generations; g; g = g->next) {
+		if (g->foreign)
+			continue;
 		unsigned bad = logs_reopen(&g->logs, g->settings, error, sizeof(error));
 
 		if (bad)
@@ -59,6 +61,8 @@ void reopen_begin(struct reopen *r, struct generation *generations, struct slots
 
 		if (!child_stays(c) && c->state != CHILD_DRAINING)
 			continue;
+		if (c->gen->foreign)
+			continue; /* it leaves, and its logs are not known here */
 		c->reopening = !send_logs(c);
 		if (c->reopening)
 			continue;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "master/generation.h"
 #include "worker/settings.h"
@@ -400,6 +401,42 @@ void rows_reload_ended(const struct board *b, enum result result, uint64_t now_u
 	board_write_begin(&m->seq);
 	m->reload_result = result;
 	m->reload_us = now_us;
+	board_write_end(&m->seq);
+}
+
+void rows_upgrade_asked(const struct board *b)
+{
+	struct master_row *m = b->master;
+
+	board_write_begin(&m->seq);
+	m->upgrades++;
+	m->upgrade_result = RESULT_PENDING;
+	m->upgrade_error[0] = '\0';
+	board_write_end(&m->seq);
+}
+
+void rows_upgrade_ended(const struct board *b, const char *why, uint64_t now_us)
+{
+	struct master_row *m = b->master;
+
+	board_write_begin(&m->seq);
+	m->upgrade_failures += why != NULL;
+	m->upgrade_result = why ? RESULT_FAILED : RESULT_OK;
+	m->upgrade_us = now_us;
+	strlcpy(m->upgrade_error, why ? why : "", sizeof(m->upgrade_error));
+	board_write_end(&m->seq);
+}
+
+void rows_inherit(const struct board *b, enum master_state state, uint64_t now_us)
+{
+	struct master_row *m = b->master;
+
+	board_write_begin(&m->seq);
+	m->state = state;
+	m->pid = (uint64_t)getpid();
+	m->beat_us = now_us;
+	m->slots = b->sizes.slots;
+	strlcpy(m->version, DROVER_VERSION, sizeof(m->version));
 	board_write_end(&m->seq);
 }
 

@@ -40,6 +40,11 @@ void rows_reload_asked(const struct board *b);
 /* Says why, and counts; the result stays pending until rows_reload_ended(). */
 void rows_reload_failed(const struct board *b, const char *why, uint64_t now_us);
 void rows_reload_ended(const struct board *b, enum result result, uint64_t now_us);
+/* The same for an upgrade in place; why: NULL if it succeeded. */
+void rows_upgrade_asked(const struct board *b);
+void rows_upgrade_ended(const struct board *b, const char *why, uint64_t now_us);
+/* Another program goes on in this process: the row stays, its version is ours. */
+void rows_inherit(const struct board *b, enum master_state state, uint64_t now_us);
 void rows_reopened(const struct board *b, enum result result);
 
 #endif

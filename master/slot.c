@@ -185,26 +185,39 @@ static bool is_freer(const struct child *a, const struct child *b)
 	return !b || board_worker(a->board, a->row)->conns < board_worker(b->board, b->row)->conns;
 }
 
+/* The one in its slot that has what the slot wants, else the other one there: it passes them on when
+ * it has to leave itself. */
+static const struct child *successor_in(const struct slot *own, const struct child *leaves)
+{
+	const struct child *found = NULL;
+
+	for (unsigned half = 0; half < BOARD_HALVES && own->want; half++) {
+		const struct child *c = &own->child[half];
+
+		if (c == leaves || c->state != CHILD_READY)
+			continue;
+		if (!found || is_current(own, c))
+			found = c;
+	}
+	return found;
+}
+
 /* Who takes the connections of a worker that leaves: its slot's next one, else, when the slot is
  * given up, the one with the fewest. NULL: nobody. */
 static const struct child *successor_of(const struct slots *s, const struct child *leaves)
 {
-	const struct slot *own = &s->slot[leaves->slot];
-	const struct child *found = NULL;
+	const struct child *found = successor_in(&s->slot[leaves->slot], leaves);
 
-	for (unsigned half = 0; half < BOARD_HALVES; half++) {
-		const struct child *c = &own->child[half];
-
-		if (c != leaves && c->state == CHILD_READY && is_current(own, c))
-			return c;
-	}
-	for (uint32_t i = 0; i < s->room && !own->want; i++) {
+	if (found)
+		return found;
+	for (uint32_t i = 0; i < s->room; i++) {
 		const struct slot *other = &s->slot[i];
 
 		for (unsigned half = 0; half < BOARD_HALVES && other->want; half++) {
 			const struct child *c = &other->child[half];
 
-			if (c->state == CHILD_READY && is_current(other, c) && is_freer(c, found))
+			if (c != leaves && c->state == CHILD_READY && is_current(other, c) &&
+			    is_freer(c, found))
 				found = c;
 		}
 	}
@@ -277,30 +290,53 @@ void slots_tend(struct slots *s, uint64_t now_us)
 			}
 			break;
 		case POLICY_DRAIN:
-			drain_others(s, slot, now_us);
+			if (!s->held)
+				drain_others(s, slot, now_us);
 			break;
 		case POLICY_CLEAR:
-			clear_half(s, slot, now_us);
+			if (!s->held)
+				clear_half(s, slot, now_us);
 			break;
 		}
 	}
+}
+
+/* To a new successor, within the same time. */
+static void drain_again(const struct slots *s, struct child *c, uint64_t now_us)
+{
+	struct child_news news = {.now_us = now_us,
+				  .until_us = c->until_us,
+				  .flags = c->drain_flags,
+				  .successor = successor_of(s, c)};
+
+	child_event(c, CHILD_DRAIN, &news);
+}
+
+/* No older heartbeat counts against it. */
+static uint64_t fresh_us(const struct slots *s, const struct child *c)
+{
+	if (!c->ready_us) /* told to drain before it was ready: its start counts as fresh */
+		return c->started_us + POLICY_START_US;
+	return c->ready_us > s->fresh_us ? c->ready_us : s->fresh_us;
+}
+
+static bool has_heartbeat(const struct child *c)
+{
+	return c->state == CHILD_READY || c->state == CHILD_DRAINING;
 }
 
 static void watch_child(const struct slots *s, struct child *c, uint64_t now_us)
 {
 	struct child_news news = {.now_us = now_us};
 
+	if (c->alone && c->state == CHILD_DRAINING)
+		drain_again(s, c, now_us);
 	if (c->deadline_us && now_us >= c->deadline_us) {
 		child_event(c, CHILD_EXPIRES, &news);
 		return;
 	}
-	if (c->state != CHILD_READY && c->state != CHILD_DRAINING)
-		return;
-	uint64_t fresh_us = c->ready_us > s->fresh_us ? c->ready_us : s->fresh_us;
-
-	if (!c->ready_us) /* told to drain before it was ready: its start counts as fresh */
-		fresh_us = c->started_us + POLICY_START_US;
-	if (policy_hung(now_us, child_beat_us(c), fresh_us, c->gen->settings->hang_us))
+	if (has_heartbeat(c) &&
+	    policy_hung(now_us, child_beat_us(c), fresh_us(s, c), c->gen->settings->hang_us))
 		child_event(c, CHILD_HANGS, &news);
 }
 
@@ -406,6 +442,15 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 	return !a || (b && b < a) ? b : a;
 }
 
+/* When it will count as hung if no heartbeat follows; 0: never. */
+static uint64_t hangs_us(const struct slots *s, const struct child *c)
+{
+	uint64_t hang_us = c->gen->settings->hang_us, beat_us = child_beat_us(c);
+	uint64_t last_us = fresh_us(s, c) > beat_us ? fresh_us(s, c) : beat_us;
+
+	return has_heartbeat(c) && hang_us ? last_us + hang_us + 1 : 0;
+}
+
 uint64_t slots_next_us(struct slots *s, uint64_t now_us)
 {
 	uint64_t next = s->next_fork_us > now_us ? s->next_fork_us : 0;
@@ -414,7 +459,9 @@ uint64_t slots_next_us(struct slots *s, uint64_t now_us)
 		if (s->slot[i].want && s->slot[i].next_start_us > now_us)
 			next = sooner(next, s->slot[i].next_start_us);
 	for (uint32_t i = 0; i < slots_children(s); i++)
-		if (child_lives(slots_child(s, i)))
+		if (child_lives(slots_child(s, i))) {
 			next = sooner(next, slots_child(s, i)->deadline_us);
+			next = sooner(next, hangs_us(s, slots_child(s, i)));
+		}
 	return next;
 }

@@ -34,6 +34,7 @@ struct slots {
 	uint32_t room;
 	const struct board *board;
 	bool closed; /* nobody is started any more */
+	bool held;   /* nobody is told to drain */
 	uint64_t instances;
 	uint64_t fresh_us;      /* all were given a fresh turn then: no older heartbeat counts */
 	unsigned fork_failures; /* in a row */

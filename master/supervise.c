@@ -17,20 +17,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "master/inherit.h"
 #include "master/load.h"
 #include "master/notify.h"
 #include "master/policy.h"
+#include "master/realm.h"
 #include "master/reopen.h"
 #include "master/roll.h"
 #include "master/rows.h"
 #include "master/slot.h"
 #include "master/stop.h"
+#include "master/upgrade.h"
+#include "master/wayback.h"
+#include "shm/carry.h"
 #include "worker/clock.h"
 #include "worker/errlog.h"
 
 enum phase {
 	BOOTING, /* until all workers are ready: a worker that cannot start ends the daemon */
 	RUNNING,
+	RETURNING, /* an upgrade failed: this program's workers hand back what they have */
 	STOPPING
 };
 
@@ -51,6 +57,10 @@ struct master {
 	struct roll roll;
 	struct stop stop;
 	struct reopen reopen;
+	struct upgrade upgrade;
+	bool upgrade_asked; /* once nothing else is under way */
+	uint64_t return_until_us;
+	char return_why[300];
 	uint32_t workers;     /* in force: as configured, then TTIN, TTOU and WINCH */
 	bool reloading;       /* the roll under way is a reload */
 	bool reload_asked;    /* one more after it */
@@ -79,6 +89,10 @@ static void forget(void *arg, const struct child *self)
 
 	close(m->signal_fd);
 	daemon_forget(&m->realm->daemon);
+	if (m->upgrade.out_fd >= 0)
+		close(m->upgrade.out_fd);
+	if (m->realm->heir)
+		inherit_forget(m->realm->heir);
 	listen_forget(&m->realm->listeners, self->share.fds, self->share.count);
 	for (uint32_t i = 0; i < slots_children(&m->slots); i++)
 		if (slots_child(&m->slots, i)->control_fd >= 0)
@@ -119,8 +133,70 @@ static void boot_done(struct master *m)
 	fflush(stdout);
 }
 
+/* The other half of an upgrade: from here on the old workers are those of a reload. */
+static void upgrade_done(struct master *m)
+{
+	struct realm *r = m->realm;
+	char text[128], from[32];
+
+	strlcpy(from, r->heir->state.version, sizeof(from));
+	m->phase = RUNNING;
+	m->slots.held = false;
+	status_text(m, text, sizeof(text));
+	generation_apply(r->gen);
+	rows_in_force(&r->board, r->gen, m->now_us);
+	rows_state(&r->board, MASTER_RUNNING);
+	rows_upgrade_ended(&r->board, NULL, m->now_us);
+	inherit_settle(r);
+	rows_settle(&r->board, r->gen);
+	notify_ready(text);
+	errlog(ERRLOG_NOTICE, "upgraded from drover %s to " DROVER_VERSION ": %s", from, text);
+}
+
+/* Its workers give their connections to those of the old program, which serve all the time. */
+static void return_begin(struct master *m, const char *why)
+{
+	m->phase = RETURNING;
+	m->slots.held = false;
+	m->slots.closed = true;
+	m->return_until_us = m->now_us + POLICY_RETURN_US;
+	snprintf(m->return_why, sizeof(m->return_why), "%s", why);
+	errlog(ERRLOG_WARN, "going back to drover %s: %s", m->realm->heir->state.version, why);
+	for (uint32_t i = 0; i < m->slots.room; i++) {
+		struct slot *s = &m->slots.slot[i];
+		struct generation *old = NULL;
+
+		for (unsigned half = 0; half < BOARD_HALVES; half++)
+			if (child_stays(&s->child[half]) && s->child[half].gen->foreign)
+				old = s->child[half].gen;
+		slot_want(s, old, 0);
+	}
+}
+
+static void return_step(struct master *m)
+{
+	bool left = false;
+
+	slots_tend(&m->slots, m->now_us);
+	for (uint32_t i = 0; i < slots_children(&m->slots); i++) {
+		const struct child *c = slots_child(&m->slots, i);
+
+		left = left || (child_lives(c) && !c->gen->foreign);
+	}
+	if (left && m->now_us < m->return_until_us)
+		return;
+	wayback_take(m->return_why);
+	errlog(ERRLOG_ALERT, "the program of before cannot be executed: %s", strerror(errno));
+	m->status = 1;
+	m->over = true;
+}
+
 static void boot_failed(struct master *m)
 {
+	if (m->realm->heir) {
+		return_begin(m, m->slots.failure);
+		return;
+	}
 	errlog(ERRLOG_ERROR, "cannot start: %s", m->slots.failure);
 	daemon_report(&m->realm->daemon, 1, m->slots.failure);
 	m->status = 1;
@@ -139,7 +215,11 @@ static void boot_step(struct master *m)
 		}
 		settled = settled && slot_standing(&m->slots.slot[i]) == SLOT_SETTLED;
 	}
-	if (settled || (m->now_us >= m->boot_until_us && slots_serving(&m->slots)))
+	if (m->realm->heir && settled)
+		upgrade_done(m);
+	else if (m->realm->heir && m->now_us >= m->boot_until_us)
+		return_begin(m, "its workers were not ready in time");
+	else if (settled || (m->now_us >= m->boot_until_us && slots_serving(&m->slots)))
 		boot_done(m);
 }
 
@@ -259,16 +339,96 @@ static void resize_begin(struct master *m)
 	roll_begin(&m->roll, &m->slots, m->realm->gen, m->workers, m->realm->gen, workers);
 }
 
+/* Upgrade: the first half. */
+
+static void upgrade_failed(struct master *m, const char *why)
+{
+	char text[128];
+
+	m->upgrade_asked = false;
+	errlog(ERRLOG_ERROR, "upgrade failed, drover " DROVER_VERSION " serves on: %s", why);
+	rows_upgrade_ended(&m->realm->board, why, m->now_us);
+	if (m->phase != RUNNING)
+		return;
+	rows_state(&m->realm->board, MASTER_RUNNING);
+	status_text(m, text, sizeof(text));
+	notify_ready(text);
+}
+
+/* Whether everybody who is here stays: each slot then has room for a worker of the new program. */
+static bool nobody_leaves(struct master *m)
+{
+	for (uint32_t i = 0; i < slots_children(&m->slots); i++) {
+		const struct child *c = slots_child(&m->slots, i);
+
+		if (child_lives(c) && !child_stays(c) && c->state != CHILD_STUCK)
+			return false;
+	}
+	return !m->reopen.waiting && !m->realm->carry;
+}
+
+static void upgrade_begin(struct master *m)
+{
+	struct realm *r = m->realm;
+	struct state state;
+	char why[512];
+
+	m->upgrade_asked = false;
+	notify_reloading(m->now_us);
+	rows_state(&r->board, MASTER_UPGRADING);
+	errlog(ERRLOG_INFO, "upgrade: checking %s", r->options->program);
+	if (upgrade_describe(&state, r, &m->slots, m->workers, m->last_number, why, sizeof(why))) {
+		upgrade_failed(m, why);
+		return;
+	}
+	if (upgrade_check(&m->upgrade, r, &state, m->now_us))
+		upgrade_failed(m, m->upgrade.why);
+	upgrade_forget(&state);
+}
+
+static void upgrade_go(struct master *m)
+{
+	struct realm *r = m->realm;
+	struct state state;
+	char why[512];
+
+	if (upgrade_describe(&state, r, &m->slots, m->workers, m->last_number, why, sizeof(why))) {
+		upgrade_failed(m, why);
+		return;
+	}
+	errlog(ERRLOG_NOTICE, "upgrade: executing %s", r->options->program);
+	fflush(stdout);
+	upgrade_execute(r, &state, why, sizeof(why));
+	upgrade_failed(m, why);
+	upgrade_forget(&state);
+}
+
+static void upgrade_turn(struct master *m)
+{
+	switch (upgrade_step(&m->upgrade, m->now_us)) {
+	case UPGRADE_NONE:
+		break;
+	case UPGRADE_PASSED:
+		upgrade_go(m);
+		break;
+	case UPGRADE_FAILED:
+		upgrade_failed(m, m->upgrade.why);
+		break;
+	}
+}
+
 /* Begins what was asked for while a roll was under way. False: nothing was, or it came to nothing.
  */
 static bool take_up(struct master *m)
 {
-	if (m->phase != RUNNING || m->roll.state != ROLL_IDLE)
+	if (m->phase != RUNNING || m->roll.state != ROLL_IDLE || upgrade_checks(&m->upgrade))
 		return false;
 	if (m->reload_asked)
 		reload_begin(m);
 	else if (m->workers_asked != NOBODY_ASKED)
 		resize_begin(m);
+	else if (m->upgrade_asked && nobody_leaves(m))
+		upgrade_begin(m);
 	return m->roll.state != ROLL_IDLE;
 }
 
@@ -295,8 +455,15 @@ static void roll_turn(struct master *m)
 static void leave_running(struct master *m)
 {
 	bool pending = m->reloading || m->reload_asked;
+	bool upgrading = m->upgrade_asked || upgrade_checks(&m->upgrade) || m->realm->heir;
 
 	m->phase = STOPPING;
+	m->slots.held = false;
+	upgrade_cancel(&m->upgrade);
+	if (m->realm->heir)
+		inherit_settle(m->realm);
+	if (upgrading)
+		upgrade_failed(m, "drover was told to stop");
 	m->reload_asked = false;
 	want_all(m, NULL, 0);
 	if (m->roll.state != ROLL_IDLE && m->roll.to != m->realm->gen)
@@ -330,6 +497,17 @@ static void on_reload(struct master *m)
 		reload_failed(m, "drover is stopping");
 	else
 		m->reload_asked = true;
+}
+
+static void on_upgrade(struct master *m)
+{
+	rows_upgrade_asked(&m->realm->board);
+	if (m->phase == STOPPING)
+		upgrade_failed(m, "drover is stopping");
+	else if (!*m->realm->options->program)
+		upgrade_failed(m, "it is not known as which file drover was started");
+	else
+		m->upgrade_asked = true;
 }
 
 static void on_resize(struct master *m, int more)
@@ -410,13 +588,41 @@ static struct post read_post(int fd)
 	return post;
 }
 
+/* What the workers of another program count on their own board. */
+static void carry_workers(struct master *m)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; m->realm->carry && i < slots_children(&m->slots); i++) {
+		const struct child *c = slots_child(&m->slots, i);
+
+		if (!child_lives(c) || !c->gen->foreign)
+			continue;
+		carry_worker(m->realm->carry, c->row);
+		any = true;
+	}
+	if (any)
+		return;
+	carry_close(m->realm->carry);
+	m->realm->carry = NULL;
+}
+
 static void bury_dead(struct master *m)
 {
-	pid_t pid;
+	siginfo_t info = {0};
 	int status;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		slots_died(&m->slots, pid, status, m->now_us);
+	/* Its last words on the board are read when it is dead and still has its place. */
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid > 0) {
+		if (m->realm->carry)
+			carry_workers(m);
+		if (waitpid(info.si_pid, &status, WNOHANG) != info.si_pid)
+			return;
+		if (!upgrade_died(&m->upgrade, info.si_pid, status))
+			slots_died(&m->slots, info.si_pid, status, m->now_us);
+		info.si_pid = 0;
+	}
+	carry_workers(m);
 }
 
 static void act_on_post(struct master *m)
@@ -436,7 +642,7 @@ static void act_on_post(struct master *m)
 	if (post.empty && m->phase == RUNNING)
 		on_empty(m);
 	if (post.upgrade)
-		errlog(ERRLOG_WARN, "USR2: this version cannot upgrade in place");
+		on_upgrade(m);
 }
 
 static void hear_children(struct master *m)
@@ -469,6 +675,7 @@ static void tick(struct master *m)
 		     (every_us && every_us < POLICY_SECOND_US ? every_us : POLICY_SECOND_US);
 	board_set(&m->realm->board.master->beat_us, m->now_us);
 	rows_queues(&m->realm->board, m->realm->gen);
+	carry_workers(m);
 	if (every_us)
 		notify_watchdog();
 }
@@ -479,11 +686,15 @@ static void wait_for_post(struct master *m)
 	    slots_next_us(&m->slots, m->now_us),
 	    stop_next_us(&m->stop),
 	    m->reopen.waiting ? m->reopen.deadline_us : 0,
+	    upgrade_checks(&m->upgrade) ? m->upgrade.deadline_us : 0,
+	    m->phase == RETURNING ? m->return_until_us : 0,
 	    m->tick_us,
 	};
 	nfds_t n = 0;
 
 	m->polls[n++] = (struct pollfd){.fd = m->signal_fd, .events = POLLIN};
+	if (upgrade_checks(&m->upgrade))
+		m->polls[n++] = (struct pollfd){.fd = m->upgrade.out_fd, .events = POLLIN};
 	for (uint32_t i = 0; i < slots_children(&m->slots); i++)
 		if (slots_child(&m->slots, i)->control_fd >= 0)
 			m->polls[n++] = (struct pollfd){.fd = slots_child(&m->slots, i)->control_fd,
@@ -518,7 +729,11 @@ static void turn(struct master *m)
 	if (m->phase == BOOTING)
 		boot_step(m);
 	if (m->phase == RUNNING)
+		upgrade_turn(m);
+	if (m->phase == RUNNING)
 		roll_turn(m);
+	if (m->phase == RETURNING)
+		return_step(m);
 	if (m->phase == BOOTING)
 		slots_tend(&m->slots, m->now_us);
 	if (m->phase == STOPPING)
@@ -550,23 +765,60 @@ static int open_master(struct master *m)
 	if (m->signal_fd < 0 || slots_open(&m->slots, &r->board) ||
 	    roll_open(&m->roll, m->slots.room))
 		return -1;
-	m->polls = calloc(1 + (size_t)slots_children(&m->slots), sizeof(*m->polls));
+	m->polls = calloc(2 + (size_t)slots_children(&m->slots), sizeof(*m->polls));
 	if (!m->polls)
 		return -1;
 	m->slots.forget = forget;
 	m->slots.forget_arg = m;
 	m->workers_asked = NOBODY_ASKED;
-	m->last_number = r->gen->number;
-	return 0;
+	m->last_number = r->heir && r->heir->restoring ? r->heir->state.last : r->gen->number;
+	return r->heir ? inherit_children(r, &m->slots) : 0;
 }
 
 static void close_master(struct master *m)
 {
+	upgrade_cancel(&m->upgrade);
 	free(m->polls);
 	roll_close(&m->roll);
 	slots_close(&m->slots);
 	if (m->signal_fd >= 0)
 		close(m->signal_fd);
+}
+
+/* As it was before another program was tried. */
+static void begin_again(struct master *m)
+{
+	struct realm *r = m->realm;
+	char why[sizeof(r->heir->why)];
+
+	strlcpy(why, r->heir->why, sizeof(why));
+	m->phase = RUNNING;
+	rows_inherit(&r->board, MASTER_RUNNING, m->now_us);
+	rows_settle(&r->board, r->gen);
+	set_workers(m, r->heir->state.workers);
+	want_all(m, r->gen, m->workers);
+	hear_children(m);
+	bury_dead(m);
+	inherit_mourn(r->heir, &m->slots, m->now_us);
+	inherit_end_strangers(&m->slots);
+	inherit_settle(r);
+	upgrade_failed(m, why);
+}
+
+/* Workers of this program beside those of the one before. */
+static void begin_beside(struct master *m)
+{
+	struct realm *r = m->realm;
+	const struct state *from = &r->heir->state;
+	bool changed = from->workers != from->configured; /* by TTIN, TTOU or WINCH */
+
+	rows_inherit(&r->board, MASTER_UPGRADING, m->now_us);
+	set_workers(m, changed && from->workers <= m->slots.room ? from->workers
+								 : r->gen->settings->workers);
+	m->slots.held = true;
+	want_all(m, r->gen, m->workers);
+	bury_dead(m);
+	slots_tend(&m->slots, m->now_us);
 }
 
 static void begin(struct master *m)
@@ -577,6 +829,13 @@ static void begin(struct master *m)
 	m->boot_until_us = m->now_us + POLICY_START_US;
 	setproctitle("-drover: master %s",
 		     r->gen->settings->file ? r->gen->settings->file : r->options->dir);
+	if (r->heir) {
+		if (r->heir->restoring)
+			begin_again(m);
+		else
+			begin_beside(m);
+		return;
+	}
 	rows_start(&r->board, m->now_us, (uint64_t)getpid());
 	generation_apply(r->gen);
 	rows_in_force(&r->board, r->gen, m->now_us);
@@ -589,7 +848,7 @@ static void begin(struct master *m)
 
 int supervise(struct realm *realm)
 {
-	struct master m = {.realm = realm, .signal_fd = -1};
+	struct master m = {.realm = realm, .signal_fd = -1, .upgrade = UPGRADE_IDLE};
 
 	if (open_master(&m)) {
 		daemon_report(&realm->daemon, 1, strerror(errno));

@@ -336,21 +336,27 @@ static void attach(struct board *b, char *base, const struct plan *p, const stru
 	__atomic_store_n(&((struct board_header *)(void *)base)->ready, 1, __ATOMIC_RELEASE);
 }
 
-/* Puts the finished file in its place; what stood there is kept as .prev. */
-static int file_place(const char *fresh, const char *path)
+static int name_beside(char out[PATH_MAX], const char *path, const char *suffix)
 {
-	char prev[PATH_MAX];
+	if ((size_t)snprintf(out, PATH_MAX, "%s%s", path, suffix) < PATH_MAX)
+		return 0;
+	errno = ENAMETOOLONG;
+	return -1;
+}
 
-	if ((size_t)snprintf(prev, sizeof(prev), "%s.prev", path) >= sizeof(prev)) {
-		errno = ENAMETOOLONG;
+/* What stood there is kept as .prev. */
+int board_place(const char *path)
+{
+	char prev[PATH_MAX], fresh[PATH_MAX];
+
+	if (name_beside(prev, path, ".prev") != 0 || name_beside(fresh, path, ".new") != 0)
 		return -1;
-	}
 	if (rename(path, prev) != 0 && errno != ENOENT)
 		return -1;
 	return rename(fresh, path);
 }
 
-int board_create(struct board *b, const char *path, const struct board_sizes *sizes)
+int board_make(struct board *b, const char *path, const struct board_sizes *sizes)
 {
 	char fresh[PATH_MAX];
 	struct plan p;
@@ -359,10 +365,8 @@ int board_create(struct board *b, const char *path, const struct board_sizes *si
 
 	if (plan_make(&p, sizes) != 0)
 		return -1;
-	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh)) {
-		errno = ENAMETOOLONG;
+	if (name_beside(fresh, path, ".new") != 0)
 		return -1;
-	}
 	if (unlink(fresh) != 0 && errno != ENOENT)
 		return -1;
 	fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -374,18 +378,120 @@ int board_create(struct board *b, const char *path, const struct board_sizes *si
 	if (base == MAP_FAILED)
 		goto fail;
 	attach(b, base, &p, sizes);
-	if (file_place(fresh, path) != 0)
-		goto fail;
 	close(fd);
 	return 0;
 fail:
 	saved = errno;
-	if (base != MAP_FAILED)
-		board_unmap(b);
 	close(fd);
 	unlink(fresh);
 	errno = saved;
 	return -1;
+}
+
+int board_create(struct board *b, const char *path, const struct board_sizes *sizes)
+{
+	char fresh[PATH_MAX];
+	int saved;
+
+	if (board_make(b, path, sizes) != 0)
+		return -1;
+	if (board_place(path) == 0)
+		return 0;
+	saved = errno;
+	board_unmap(b);
+	if (name_beside(fresh, path, ".new") == 0)
+		unlink(fresh);
+	errno = saved;
+	return -1;
+}
+
+static int read_all(int fd, void *to, size_t bytes, uint64_t from)
+{
+	for (size_t done = 0; done < bytes;) {
+		ssize_t n = pread(fd, (char *)to + done, bytes - done, (off_t)(from + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = EINVAL;
+		if (n <= 0)
+			return -1;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int board_file(const struct board *b, const char *path)
+{
+	const struct board_header *own = b->base;
+	struct board_header h;
+	int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	if (read_all(fd, &h, sizeof(h), 0) == 0 && h.created_us == own->created_us &&
+	    h.created_real_us == own->created_real_us &&
+	    memcmp(h.boot_id, own->boot_id, sizeof(h.boot_id)) == 0)
+		return fd;
+	close(fd);
+	errno = ENOENT;
+	return -1;
+}
+
+/* Rows that the file has room for, if its tables are those of this program. */
+static bool sizes_in(int fd, const struct board_header *h, struct board_sizes *sizes)
+{
+	struct board_table t[TABLES];
+
+	if (memcmp(h->magic, BOARD_MAGIC, sizeof(h->magic)) != 0 || h->layout != BOARD_LAYOUT ||
+	    h->ready != 1 || h->tables != TABLES || h->table_stride != sizeof(t[0]) ||
+	    h->tables_off != ALIGNED(sizeof(*h), 8) ||
+	    read_all(fd, t, sizeof(t), h->tables_off) != 0)
+		return false;
+	*sizes = (struct board_sizes){.slots = t[TABLE_worker].rows / BOARD_HALVES,
+				      .conns_per_worker = t[TABLE_conn].group_rows,
+				      .listeners = t[TABLE_listener].rows,
+				      .servers = t[TABLE_server].rows};
+	return true;
+}
+
+/* Everything before the rows, but for when and where it was made. */
+static bool same_description(int fd, const struct board_header *h, const struct plan *p)
+{
+	char *ours = calloc(1, p->head_bytes), *theirs = calloc(1, p->head_bytes);
+	struct board_header *own = (struct board_header *)(void *)ours;
+	bool same = false;
+
+	if (ours != NULL && theirs != NULL && read_all(fd, theirs, p->head_bytes, 0) == 0) {
+		describe(ours, p);
+		own->ready = h->ready;
+		own->created_us = h->created_us;
+		own->created_real_us = h->created_real_us;
+		same = memcmp(ours, theirs, p->head_bytes) == 0;
+	}
+	free(ours);
+	free(theirs);
+	return same;
+}
+
+int board_open(struct board *b, int fd)
+{
+	struct board_header h;
+	struct board_sizes sizes;
+	struct plan p;
+	struct stat st;
+	void *base;
+
+	if (read_all(fd, &h, sizeof(h), 0) != 0 || fstat(fd, &st) != 0)
+		return -1;
+	if (!sizes_in(fd, &h, &sizes) || plan_make(&p, &sizes) != 0 ||
+	    (uint64_t)st.st_size < p.bytes || !same_description(fd, &h, &p))
+		return 1;
+	base = mmap(NULL, p.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (base == MAP_FAILED)
+		return -1;
+	attach(b, base, &p, &sizes);
+	return 0;
 }
 
 void board_unmap(struct board *b)

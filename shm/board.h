@@ -165,6 +165,22 @@ struct board {
 int board_create(struct board *b, const char *path, const struct board_sizes *sizes);
 
 /*
+ * The same in two steps, for whoever wants readers to see it only once it is in force: board_make()
+ * writes <path>.new, board_place() puts it in its place.
+ */
+int board_make(struct board *b, const char *path, const struct board_sizes *sizes);
+int board_place(const char *path);
+
+/* The file of a mapped board, if it is still at path. Returns its descriptor, or -1 with errno. */
+int board_file(const struct board *b, const char *path);
+
+/*
+ * Maps the board in fd, which another process made, if its layout is that of this program to the
+ * byte. Returns 0; 1: it is a board of another layout; -1 with errno.
+ */
+int board_open(struct board *b, int fd);
+
+/*
  * The same as a zeroed image in memory, for whoever wants the descriptions without a daemon.
  * Returns malloc'ed memory, or NULL with errno.
  */

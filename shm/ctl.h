@@ -125,6 +125,7 @@ int ctl_servers(struct ctl *c);
 int ctl_reload(struct ctl *c);
 int ctl_reopen(struct ctl *c);
 int ctl_stop(struct ctl *c);
+int ctl_upgrade(struct ctl *c);
 
 /* stat -l: the fields of the board, or those of this program if there is no board or with --mdoc.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * droverctl reload, reopen, stop: a signal to the master, and then the board tells what came of it.
+ * droverctl reload, reopen, stop, upgrade: a signal to the master, and then the board tells what came of it.
  * The master's part: on a request it counts it and sets its result to pending in one write of its
  * row, and later writes the result likewise.
  */
@@ -249,6 +249,97 @@ int ctl_reopen(struct ctl *c)
 		fprintf(stderr, "droverctl: a log could not be reopened: see the error log\n");
 	}
 	return status;
+}
+
+/* An upgrade may put another board in the place of the one that is open. */
+static int open_again(struct ctl *c)
+{
+	char why[256];
+	struct reader *r;
+
+	if (!reader_stale(c->reader))
+		return CTL_OK;
+	r = reader_open(reader_path(c->reader), why, sizeof(why));
+	if (r == NULL)
+		return CTL_OK; /* it is being replaced: the next look will tell */
+	view_free(&c->view);
+	reader_close(c->reader);
+	c->reader = r;
+	return CTL_OK;
+}
+
+static int await_upgrade(const struct act *a)
+{
+	int status = CTL_OK;
+
+	while (status == CTL_OK) {
+		open_again(a->c);
+		if (look_again(a) != CTL_OK)
+			return CTL_USAGE;
+		if (answered(a))
+			return CTL_OK;
+		/* The process stays the same, and its name is of no help in between. */
+		if (!alive_check(a->pid, 0))
+			status = ctl_fail(a->c, CTL_WRONG,
+					  "the master, process " U64
+					  ", ended before the upgrade did",
+					  a->pid);
+		else if (times_mono_us() >= a->end_us)
+			status = time_out(a, "the upgrade");
+	}
+	return status;
+}
+
+static int upgrade_failed(const struct act *a, const char *version)
+{
+	char error[600];
+	struct json j;
+
+	reader_row_text(&a->c->view.master, "upgrade_error", error, sizeof(error));
+	if (a->c->json) {
+		begin_json(a, &j, "failed");
+		json_text(&j, "error", error);
+		json_text(&j, "version", version);
+		json_finish(&j);
+	} else {
+		fprintf(stderr, "upgrade failed; drover %s serves on\n", version);
+		print_wrapped(stderr, "", 0, UINT16_MAX, error);
+	}
+	return CTL_WRONG;
+}
+
+int ctl_upgrade(struct ctl *c)
+{
+	struct act a = {.count_field = "upgrades", .result_field = "upgrade_result"};
+	int status = begin(&a, c, SIGUSR2);
+	char before[64], after[64];
+	uint64_t generation, workers;
+	struct json j;
+
+	if (status != CTL_OK)
+		return status;
+	reader_row_text(&c->view.master, "version", before, sizeof(before));
+	status = await_upgrade(&a);
+	if (status != CTL_OK)
+		return status;
+	reader_row_text(&c->view.master, "version", after, sizeof(after));
+	if (strcmp(reader_row_enum(&c->view.master, a.result_field), "ok") != 0)
+		return upgrade_failed(&a, after);
+	generation = reader_row_u64(&c->view.master, "generation");
+	workers = workers_of(&c->view, generation);
+	if (c->json) {
+		begin_json(&a, &j, "ok");
+		json_text(&j, "from", before);
+		json_text(&j, "version", after);
+		json_u64(&j, "generation", generation);
+		json_u64(&j, "workers_replaced", workers);
+		json_finish(&j);
+	} else {
+		printf("upgraded: drover %s to %s, generation " U64 ", " U64
+		       " worker%s replaced in %.2f s\n",
+		       before, after, generation, workers, workers == 1 ? "" : "s", seconds(&a));
+	}
+	return CTL_OK;
 }
 
 /* Overwrites the line of the last second. */

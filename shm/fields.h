@@ -21,6 +21,18 @@
 /* One fact, one line. */
 /* clang-format off */
 
+/* A program with other layouts, so that tests can upgrade to one: a field more in the connection's
+ * row and record, and the fields behind it elsewhere. */
+#ifdef DROVER_LAYOUT_TEST
+#define LAYOUT_TEST_FIELD(X) X(ID, uint64_t, layout_test, , "", DEBUG, "Only in a program made for tests")
+#define LAYOUT_TEST_MEMBER   uint64_t layout_test;
+#define LAYOUT_REQUEST       [88]
+#else
+#define LAYOUT_TEST_FIELD(X)
+#define LAYOUT_TEST_MEMBER
+#define LAYOUT_REQUEST       [96]
+#endif
+
 /* Enums: X(symbol suffix, text). */
 
 #define CONN_STATES(X)                                                                             \
@@ -47,7 +59,8 @@
 	X(RUNNING, "running")                                                                      \
 	X(RELOADING, "reloading")                                                                  \
 	X(STOPPING, "stopping")                                                                    \
-	X(STOPPED, "stopped")
+	X(STOPPED, "stopped")                                                                      \
+	X(UPGRADING, "upgrading")
 
 /* What came of the last thing the master was asked to do. */
 #define RESULTS(X)                                                                                 \
@@ -76,6 +89,7 @@
 	Y(X, ADDRESS_LIMIT, address_limit, "max_conns_per_address reached")                           \
 	Y(X, NO_ROOM, no_room, "no record, buffer or descriptor left")                                \
 	Y(X, MOVED, moved, "handed over to another worker: the client notices nothing")                         \
+	Y(X, LOST, lost, "lost with the worker that was serving it when it died")                     \
 	Y(X, ERROR, error, "an error of the system or of a file while responding")
 
 /* Deadlines, one for each state that waits and three for any: each is a counter expired_<name>. Y(X, SUFFIX, name) */
@@ -144,14 +158,20 @@
 	X(COUNTER, uint64_t, reload_failures, , "reloads", BRIEF, "Reloads that changed nothing because they failed") \
 	X(ENUM, uint32_t, reload_result, , "result", BRIEF, "What came of the last reload")        \
 	X(TIME, uint64_t, reload_us, , "us", BRIEF, "When the last reload ended")                  \
+	X(COUNTER, uint64_t, upgrades, , "upgrades", BRIEF, "Upgrades in place asked for")         \
+	X(COUNTER, uint64_t, upgrade_failures, , "upgrades", BRIEF, "Upgrades that left the old program serving") \
+	X(ENUM, uint32_t, upgrade_result, , "result", BRIEF, "What came of the last upgrade")      \
+	X(TIME, uint64_t, upgrade_us, , "us", BRIEF, "When the last upgrade ended")                \
 	X(COUNTER, uint64_t, reopens, , "", FULL, "Times the logs were reopened")                  \
 	X(ENUM, uint32_t, reopen_result, , "result", FULL, "What came of the last reopening")      \
 	X(TEXT, char, reload_error, [512], "", BRIEF, "Why the last reload failed: file, line, reason") \
+	X(TEXT, char, upgrade_error, [512], "", BRIEF, "Why the last upgrade failed")              \
 	X(TEXT, char, config, [256], "", BRIEF, "Configuration file in force")                     \
 	X(TEXT, char, version, [32], "", BRIEF, "Version of the master")
 
 /* Counters come in cache lines of their own: the row's stride is a multiple of 64. */
 #define WORKER_FIELDS(X)                                                                           \
+	LAYOUT_TEST_FIELD(X)                                                                       \
 	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row's identity: odd while it is being written") \
 	X(ENUM, uint32_t, state, , "worker_state", BRIEF, "What the worker is doing")              \
 	X(ID, uint32_t, slot, , "", BRIEF, "Slot that the worker fills")                           \
@@ -238,6 +258,7 @@
 
 /* The public half of a connection's record. Its index is the index of the private half in the worker's arena. */
 #define CONN_FIELDS(X)                                                                             \
+	LAYOUT_TEST_FIELD(X)                                                                       \
 	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row: odd while it is being written") \
 	X(ENUM, uint8_t, state, , "conn_state", BRIEF, "What the connection waits for")            \
 	X(ID, uint8_t, family, , "", DEBUG, "4, 6, or 1 for a unix socket")                        \
@@ -255,7 +276,7 @@
 	X(TIME, uint64_t, request_us, , "us", BRIEF, "First byte of the request under way; 0 = none") \
 	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes read")                             \
 	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written")                         \
-	X(TEXT, char, request, [96], "", BRIEF, "Method and target of the request under way, or of the last one, cut")
+	X(TEXT, char, request, LAYOUT_REQUEST, "", BRIEF, "Method and target of the request under way, or of the last one, cut")
 
 /* Rows of the tables above as fields of a worker. */
 #define CLOSE_REASON_FIELD(X, sym, name, help)                                                     \

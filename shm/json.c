@@ -42,6 +42,12 @@ static void put_plain(FILE *out, unsigned char c)
 	}
 }
 
+/* U+0080 to U+009F: some terminals take them for the beginning of an escape sequence. */
+static bool is_c1(const char *text, size_t bytes)
+{
+	return bytes == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0;
+}
+
 static void put_string(FILE *out, const char *text, size_t bytes)
 {
 	fputc('"', out);
@@ -52,6 +58,8 @@ static void put_string(FILE *out, const char *text, size_t bytes)
 			fputs("\\ufffd", out);
 		else if (n == 1)
 			put_plain(out, (unsigned char)text[i]);
+		else if (is_c1(text + i, n))
+			fprintf(out, "\\u%04x", (unsigned char)text[i + 1]);
 		else
 			fwrite(text + i, 1, n, out);
 		i += n == 0 ? 1 : n;

@@ -6,6 +6,7 @@
 mkdir "$T/www"
 printf 'hello\n' >"$T/www/index.html"
 start_drover <<EOF
+standby = false
 workers = 2
 worker_connections = 1000
 server "site" {

@@ -8,6 +8,7 @@ printf 'hello\n' >"$T/www/index.html"
 
 site() {
 	config <<EOF
+standby = false
 workers = 2
 worker_connections = 1000
 server "site" {

@@ -39,7 +39,8 @@ is "$("$BUILD/droverctl" --board "$RUN/drover.board.prev" stat -H requests | cut
 
 # All at once.
 mapfile -t all < <(worker_pids)
-kill -KILL "$DROVER_PID" "${all[@]}"
+list_family # standbys too
+kill -KILL "${FAMILY[@]}"
 { wait "$DROVER_PID"; } 2>/dev/null
 DROVER_PID=
 expect_gone "${all[0]}"

@@ -109,6 +109,7 @@ spawn deaf perl -MIO::Socket::INET -e '
 	select undef, undef, undef, 3' "127.0.0.1:$PORT"
 expect_stat expired_linger -ge 1 5
 expect_stat conns -eq 0
+finish "$PID"
 
 is "$(grep -c '" 408 ' "$T/access.log")" 5 'each 408 is in the access log' || diag "$(cat "$T/access.log")"
 expect_stat buffers -eq 0

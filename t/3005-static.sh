@@ -15,7 +15,7 @@ printf 'second\n' >"$W/sub/index.htm"
 printf 'inner\n' >"$W/inner/a.txt"
 printf 'deep\n' >"$T/pictures/deep/x.png"
 for name in page.HTML style.css code.mjs data.json mine.own none.unknown plain archive.tar.gz; do printf 'x' >"$W/$name"; done
-printf 'plain' >"$W/doc.html"
+printf 'plain!' >"$W/doc.html"
 printf 'brotli' >"$W/doc.html.br"
 printf 'zstandard' >"$W/doc.html.zst"
 printf 'gzipped' >"$W/doc.html.gz"
@@ -177,25 +177,25 @@ while IFS='|' read -r body coding accept; do
 	is "$(cat "$T/body") $(field Content-Encoding) $(field Vary) $(field Content-Type)" \
 		"$body $coding Accept-Encoding text/html; charset=utf-8" "accepting '$accept': $body"
 done <<-'END'
-	plain||
+	plain!||
 	brotli|br| gzip, deflate, br, zstd
 	zstandard|zstd| gzip, zstd
 	gzipped|gzip| gzip
 	gzipped|gzip| x-gzip
 	gzipped|gzip| br;q=0.5, gzip;q=0.8
 	brotli|br| br;q=0.8, gzip;q=0.8
-	plain|| br;q=0, gzip;q=0.000
-	plain|| gzip;q=0.5, identity
+	plain!|| br;q=0, gzip;q=0.000
+	plain!|| gzip;q=0.5, identity
 	zstandard|zstd| *;q=0.1, br;q=0, identity;q=0
 	brotli|br| *
-	plain|| compress
-	plain|| br;q=2
+	plain!|| compress
+	plain!|| br;q=2
 END
 get /doc.html -H 'Accept-Encoding: br'
 tag=$(field ETag)
 get /doc.html
 isnt "$tag" "$(field ETag)" 'each variant has its own tag'
-got 'the tag of another variant' /doc.html 200 plain -H "If-None-Match: $tag"
+got 'the tag of another variant' /doc.html 200 'plain!' -H "If-None-Match: $tag"
 got 'its own' /doc.html 304 '' -H "If-None-Match: $tag" -H 'Accept-Encoding: br'
 is "$(field Vary)" Accept-Encoding '304 says Vary'
 got 'a range of a variant' /doc.html 206 rot -H 'Range: bytes=1-3' -H 'Accept-Encoding: br'

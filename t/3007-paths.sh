@@ -154,7 +154,7 @@ ask 'GET /\xc0\xae\xc0\xae/secret.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r
 like "$REPLY" '^HTTP/1.1 400 ' 'bytes that are not ASCII are refused'
 long=$(printf 'x%.0s' {1..300})
 got 'a name longer than any' "/$long" 404 -
-got 'a path longer than any' "/$(for i in {1..20}; do printf '%s/' "$long"; done)" 404 -
+got 'a path longer than any' "/$(for _ in {1..20}; do printf '%s/' "$long"; done)" 404 -
 is "$(grep -c 'Permission denied' "$T/stderr")" 1 'that there is no leave is said, once'
 is "$(stat_of file_errors)" 0 'nothing of it is an error'
 

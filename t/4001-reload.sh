@@ -147,7 +147,7 @@ is "$(worker_pids | wc -l)" 4 'four workers'
 WORKERS=1 site two "\"127.0.0.1:$busy\""
 ok 'reload to one worker' ctl reload
 one_left() {
-	[ "$(children_of "$DROVER_PID" | wc -l)" -eq 1 ]
+	[ "$(ctl workers -H | wc -l)" -eq 1 ]
 }
 ok 'one worker' wait_for 10 one_left
 WORKERS=3 site two "\"127.0.0.1:$busy\""

@@ -10,6 +10,7 @@ V6='"[::1]:0"'
 perl -MIO::Socket::IP -e 'IO::Socket::IP->new(LocalHost => "::1", Listen => 1) or exit 1' || V6='"127.0.0.9:0"'
 start_drover <<EOF
 workers = 2
+worker_connections = 4000
 deadlines { header = 61s  body = 62s  send = 63s  linger = 64s  idle = 65s  min_rate = 0 }
 server "one" {
     listen = { "127.0.0.1:0", $V6, "unix:$T/sock" }
@@ -114,4 +115,112 @@ check send '$c->{state} eq "send" && $c->{out} > 0 && $c->{out} < 24000000 && $c
 check send '$c->{request} eq "GET /large" && $c->{requests} == 1'
 check linger '$c->{state} eq "linger" && $c->{status} == 400 && $c->{left_ms} <= 64000 && $c->{out} == $got'
 check two '$c->{server} eq "two"'
-check v6 '$c->{peer} eq (ENV(q(v6)) ? "" : "[::1]:$port")' || true
+check v6 '$c->{state} eq "idle" && $c->{peer} =~ /^(\[::1\]|127\.0\.0\.1):\d+$/ && $c->{in} == $sent'
+check unix '$c->{state} eq "idle" && $c->{peer} eq "unix" && $c->{in} == $sent'
+check long '$c->{status} == 404 && $c->{request} eq substr "GET /" . "long/" x 100, 0, 95'
+check escape '$c->{status} == 400 && $c->{request} eq "GET /%1b%5b31m%0a"'
+check query '$c->{request} eq "GET /a.txt"'
+check querypost '$c->{request} eq "POST /sink" && $c->{state} eq "body"'
+
+# Both other forms say the same.
+ctl conns -H >"$T/conns.raw"
+is "$(wc -l <"$T/conns.raw")" 17 '-H: a line each'
+is "$(awk -F '\t' 'NF != 11' "$T/conns.raw")" '' '-H: eleven columns'
+ok '-H: what JSON says' perl -MJSON::PP -e '
+	my $j = decode_json(do { local (@ARGV, $/) = "$ARGV[0]/conns.json"; <> });
+	my %c = map { $_->{id}, $_ } @{$j->{conns}};
+	open my $f, "<", "$ARGV[0]/conns.raw" or die;
+	while (<$f>) {
+		chomp;
+		my ($id, $slot, $state, $peer, $age, $left, $requests, $in, $out, $server, $request) = split /\t/;
+		my $c = delete $c{$id} or die "no $id";
+		my $want = join "|", @$c{qw(slot state peer requests in out)}, $c->{server} // "-", $c->{request} eq "" ? "-" : $c->{request};
+		my $got = join "|", $slot, $state, $peer, $requests, $in, $out, $server, $request;
+		die "$got\n$want\n" if $got ne $want;
+		die "age $age\n" if $age < $c->{age_ms} || $left > $c->{left_ms};
+	}
+	die keys %c if %c' "$T"
+ctl conns >"$T/conns.text"
+is "$(wc -l <"$T/conns.text")" 18 'for humans: titles, and a line each'
+like "$(cat "$T/conns.text")" ' head +127\.0\.0\.1:[0-9]+ .* GET /a\.txt'$'\n' 'for humans: the same rows'
+like "$(ctl status)" 'connections +17 open: 7 idle, 4 head, 2 body, 1 send, 3 linger; 17 accepted' 'status adds them up'
+
+# found COUNT FILTER...
+found() {
+	local want=$1 got
+	shift
+	got=$(ctl conns -H "$@" | wc -l)
+	is "$got" "$want" "conns $*: $want"
+}
+found 7 state=idle
+found 10 state!=idle
+found 2 'state=b*'
+found 0 state=relay
+found 1 peer=127.0.0.7
+found 16 peer!=127.0.0.7
+found 1 peer=127.0.0.6/31
+found 1 'requests>1'
+found 3 requests=0
+found 1 'out>64k'
+found 16 'out<64k'
+found 17 'age>1ms'
+found 0 'age>1h'
+found 17 'left>1s'
+found 1 server=two
+found 11 'server=o*'
+found 1 'request=GET /large*'
+found 3 status=400
+found 1 status=200 state=send
+found 17 "pid>1"
+found 17 'slot<2'
+found 3 -n 3
+found 1 -n 3 state=send
+is "$(ctl conns -H -s out -n 1 | cut -f 3)" send '-s out: the most first'
+is "$(ctl conns -H -s -out -n 1 | cut -f 9)" 0 '-s -out: the least first'
+is "$(ctl conns -H -s id | cut -f 1)" "$(ctl conns -H | cut -f 1 | sort -n)" '-s id'
+is "$(ctl conns -H -s age | cut -f 5 | sort -rnc 2>&1)" '' '-s age: the oldest first'
+is "$(ctl conns -H -s state | cut -f 3 | uniq | tr '\n' ' ')" 'body head idle linger send ' '-s state'
+
+# A query, credentials and cookies are nobody else's business.
+is "$(grep -ac SECRET "$RUN/drover.board")" 0 'nothing of a query, a credential, a cookie is on the board'
+is "$(cat "$T"/conns.* "$T/stderr" | grep -c SECRET)" 0 'nor in any output'
+
+# A board that lies: whatever bytes are in its texts, the terminal sees none of them.
+perl -0777 -pe '
+	s/GET \/large\0/\e[31m\a\xc2\x9b\x9b\r\0/ or die;
+	s/GET \/none\0/\e]0;evil\a\0/ or die;
+	s/drover\.conf\0/\e[2J\x7f\x80\n\xe2\x80\xaex\0/ or die;
+	s/two\0/\x9b\t\n\0/ or die' "$RUN/drover.board" >"$T/liar" || die 'a board that lies'
+for command in conns status stat servers; do
+	for form in '' -H -j; do
+		"$BUILD/droverctl" --board "$T/liar" $command $form >"$T/out" 2>&1
+		if [ "$form" = -j ]; then
+			ok "$command -j of it is JSON without control characters" perl -MJSON::PP -e '
+				my $text = do { local (@ARGV, $/) = shift; <> };
+				JSON::PP->new->utf8->decode($text);
+				utf8::decode($text);
+				die "raw bytes\n" if $text =~ /[^\n\x20-\x7e\xa0-\x{10ffff}]/' "$T/out"
+		else
+			is "$(tr -d '\t\n\040-\176' <"$T/out" | wc -c)" 0 "$command $form of it is plain text"
+		fi
+	done
+done
+like "$("$BUILD/droverctl" --board "$T/liar" conns -H state=send)" '\\x1b\[31m\\x07\\xc2\\x9b\\x9b\\x0d$' 'bytes are escaped'
+
+kill "$HOLD"
+finish "$HOLD"
+expect_stat conns -eq 0
+is "$(ctl conns -H)" '' 'no connection, no row'
+
+# Many.
+spawn many "$BUILD/herd" -c 2000 -n 2000 -i 60 -w "$T/ready" -p /a.txt "127.0.0.1:$PORT"
+expect_file "$T/ready" 30
+found 2000
+found 2000 state=idle requests=1
+found 10 -n 10 -s age
+is "$(ctl conns -H | cut -f 1 | sort -u | wc -l)" 2000 'each has a number of its own'
+is "$(ctl conns -j | perl -MJSON::PP -e 'print scalar @{decode_json(<STDIN>)->{conns}}')" 2000 'in JSON, too'
+kill "$PID"
+finish "$PID"
+expect_stat conns -eq 0
+done_testing

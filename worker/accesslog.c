@@ -25,14 +25,13 @@ int accesslog_init(struct accesslog *a, const struct settings *s, struct arena *
 	if (s->logs_count == 0)
 		return 0;
 	a->buffer = calloc(s->logs_count, sizeof a->buffer[0]);
-	a->fd = calloc(s->logs_count, sizeof a->fd[0]);
-	if (a->buffer == NULL || a->fd == NULL)
+	if (a->buffer == NULL)
 		return -1;
 	for (uint32_t i = 0; i < s->logs_count; i++) {
-		a->fd[i] = fds[i];
 		a->buffer[i] = arena_take(arena, sizeof(struct accesslog_buffer));
 		if (a->buffer[i] == NULL)
 			return -1;
+		a->buffer[i]->fd = fds[i];
 	}
 	return 0;
 }
@@ -40,7 +39,6 @@ int accesslog_init(struct accesslog *a, const struct settings *s, struct arena *
 void accesslog_free(struct accesslog *a)
 {
 	free(a->buffer);
-	free(a->fd);
 	*a = (struct accesslog){0};
 }
 
@@ -71,8 +69,8 @@ static void write_out(struct accesslog *a, uint32_t log)
 	struct accesslog_buffer *b = a->buffer[log];
 	ssize_t n;
 
-	while (b->len > 0 && a->fd[log] >= 0) {
-		n = write(a->fd[log], b->bytes, b->len);
+	while (b->len > 0 && b->fd >= 0) {
+		n = write(b->fd, b->bytes, b->len);
 		if (n > 0) {
 			take_off(a, b, (size_t)n);
 			continue;
@@ -120,10 +118,10 @@ void accesslog_replace(struct accesslog *a, uint32_t log, int fd)
 	}
 	write_out(a, log);
 	/* The number stays, so that whoever shares the descriptor table finds the new file by it. */
-	if (a->fd[log] < 0) {
-		a->fd[log] = fd;
+	if (a->buffer[log]->fd < 0) {
+		a->buffer[log]->fd = fd;
 		return;
 	}
-	(void)dup3(fd, a->fd[log], O_CLOEXEC);
+	(void)dup3(fd, a->buffer[log]->fd, O_CLOEXEC);
 	close(fd);
 }

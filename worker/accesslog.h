@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Access log lines on their way to the file: one buffer for each log in the worker's arena, so that
- * a standby can write what a dead worker left. Written once a second or when 64 KiB are there. A
- * log that cannot be written costs lines, which are counted, and nothing else.
+ * a standby can write what a dead worker left: all of it, so that lines may stand there twice if
+ * the worker died while it wrote. Written once a second or when 64 KiB are there. A log that cannot
+ * be written costs lines, which are counted, and nothing else.
  */
 #ifndef DROVER_WORKER_ACCESSLOG_H
 #define DROVER_WORKER_ACCESSLOG_H
@@ -22,6 +23,7 @@ enum {
 
 /* In the arena. */
 struct accesslog_buffer {
+	int32_t fd;   /* owned; -1: not open */
 	uint32_t len; /* <= ACCESSLOG_SIZE */
 	uint32_t lines;
 	char bytes[ACCESSLOG_SIZE];
@@ -31,7 +33,6 @@ struct accesslog {
 	const struct settings *settings;
 	struct worker_row *row;
 	struct accesslog_buffer **buffer; /* of each log; memory of the table is owned */
-	int *fd;                          /* of each log; owned; -1: not open */
 };
 
 size_t accesslog_room(const struct settings *s);

@@ -182,11 +182,22 @@ bool bufs_claim(const struct bufs *b, uint32_t buf, size_t len)
 	return true;
 }
 
+void bufs_disclaim(const struct bufs *b, uint32_t buf)
+{
+	if (buf != BUF_NONE)
+		b->of[class_of(buf)].stack[index_of(buf)] = UNCLAIMED;
+}
+
+static void release(const struct bufs *b, const struct buf_class *c, uint32_t from, uint32_t to)
+{
+	arena_release(b->arena, c->base + (size_t)from * c->size, (size_t)(to - from) * c->size);
+}
+
 /* The stack of free chunks is written over the claims: entry n is written only after claim n was
  * read. */
 static void settle_class(struct bufs *b, struct buf_class *c)
 {
-	uint32_t high = 0;
+	uint32_t high = 0, gap = 0;
 
 	for (uint32_t i = 0; i < c->max; i++) {
 		if (c->stack[i] == CLAIMED)
@@ -194,15 +205,16 @@ static void settle_class(struct bufs *b, struct buf_class *c)
 	}
 	for (uint32_t i = 0; i < high; i++) {
 		if (c->stack[i] == CLAIMED) {
+			if (i > gap)
+				release(b, c, gap, i);
+			gap = i + 1;
 			board_add(&b->row->buffers, c->size);
 			board_add(&b->row->buffers_resident, c->size);
 		} else {
-			arena_release(b->arena, c->base + (size_t)i * c->size, c->size);
 			c->stack[c->free++] = i;
 		}
 	}
-	arena_release(b->arena, c->base + (size_t)high * c->size,
-		      (size_t)(c->max - high) * c->size);
+	release(b, c, high, c->max);
 	c->high = high;
 	c->low = c->empty = c->free;
 }

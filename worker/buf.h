@@ -58,6 +58,7 @@ uint32_t buf_size(const struct bufs *b, uint32_t buf);
  */
 void bufs_forget(struct bufs *b);
 bool bufs_claim(const struct bufs *b, uint32_t buf, size_t len);
+void bufs_disclaim(const struct bufs *b, uint32_t buf); /* takes a claim back */
 void bufs_settle(struct bufs *b);
 
 /* Largest chunk. */

@@ -51,6 +51,7 @@ enum conn_flag {
 
 /* The private half. At most 192 bytes; sizes are bytes, times CLOCK_MONOTONIC microseconds. */
 struct conn {
+	LAYOUT_TEST_MEMBER
 	struct timer_node timer;
 	int32_t fd;    /* owned; -1 once closed */
 	uint32_t link; /* next free, next to bury, or next ready: a record is on one list at most */

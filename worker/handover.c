@@ -28,16 +28,28 @@ void handover_channel(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
-void handover_begin(struct handover_out *o, int fd)
+void handover_begin(struct handover_out *o, int fd, uint32_t limit)
 {
-	*o = (struct handover_out){.fd = fd, .most = MOVED_BATCH};
+	*o = (struct handover_out){.fd = fd, .limit = limit, .most = MOVED_BATCH};
 	handover_channel(fd);
 }
 
-static bool free_to_go(const struct conns *cs, uint32_t i)
+bool handover_done(const struct handover_out *o, const struct conns *cs)
 {
-	return conn_row(cs, i)->state != CONN_FREE && (conn_at(cs, i)->flags & CONN_MOVING) == 0 &&
-	       moved_portable(cs, i);
+	return o->acked == o->sent && (o->stopped || o->sent >= o->limit || o->next_row >= cs->row->conns_high);
+}
+
+void handover_stop(struct handover_out *o)
+{
+	o->stopped = true;
+}
+
+static bool free_to_go(const struct handover_out *o, const struct conns *cs, uint32_t i)
+{
+	uint8_t state = conn_row(cs, i)->state;
+
+	return state != CONN_FREE && (o->limit == 0 || state == CONN_IDLE) &&
+	       (conn_at(cs, i)->flags & CONN_MOVING) == 0 && moved_portable(cs, i);
 }
 
 /* A message being put together. */
@@ -76,7 +88,7 @@ static void fill(struct handover_out *o, struct conns *cs, uint32_t most)
 	batch.len = sizeof *batch.header;
 	batch.fd_count = 0;
 	for (; o->next_row < high && batch.header->count < most; o->next_row++) {
-		if (free_to_go(cs, o->next_row) && !add(cs, o->next_row))
+		if (free_to_go(o, cs, o->next_row) && !add(cs, o->next_row))
 			return;
 	}
 }
@@ -136,11 +148,20 @@ static void for_batch(const struct handover_ops *ops, void (*what)(void *, uint3
 		what(ops->arg, batch.row[k]);
 }
 
-/* It ends here, in the polite way. */
-static void refused(struct conns *cs, uint32_t i)
+/* Of a worker that leaves: it ends here, in the polite way. */
+static void refused(const struct handover_out *o, struct conns *cs, uint32_t i)
 {
 	board_add(&cs->row->moved_refused, 1);
-	conn_at(cs, i)->flags |= CONN_STAYS;
+	if (o->limit == 0)
+		conn_at(cs, i)->flags |= CONN_STAYS;
+}
+
+/* The system will not let this one through, and would not the next time. */
+static void cannot_go(struct handover_out *o, struct conns *cs, uint32_t i)
+{
+	refused(o, cs, i);
+	if (o->limit != 0)
+		handover_stop(o);
 }
 
 /* What did not leave is watched here again. Returns whether the channel may still be used. */
@@ -157,7 +178,7 @@ static bool not_sent(struct handover_out *o, struct conns *cs, const struct hand
 	else if (!gone && batch.header->count > 1)
 		o->most = batch.header->count / 2;
 	else if (!gone)
-		refused(cs, batch.row[0]);
+		cannot_go(o, cs, batch.row[0]);
 	mark_batch(cs, CONN_MOVING, false);
 	for_batch(ops, ops->watch);
 	return !gone;
@@ -176,6 +197,10 @@ static bool may_send(struct handover_out *o, const struct conns *cs)
 	if (o->pause_us > cs->clock->now_us)
 		return false;
 	o->pause_us = 0;
+	if (o->stopped)
+		return false;
+	if (o->limit != 0 && (o->sent >= o->limit || o->next_row >= cs->row->conns_high))
+		return false;
 	if (o->next_row >= cs->row->conns_high) {
 		if (o->rescan_us > cs->clock->now_us)
 			return false;
@@ -186,13 +211,22 @@ static bool may_send(struct handover_out *o, const struct conns *cs)
 	       has_room(o->fd);
 }
 
+static uint32_t batch_most(const struct handover_out *o)
+{
+	uint32_t room = HANDOVER_WINDOW - (o->sent - o->acked);
+
+	if (o->limit != 0 && o->limit - o->sent < room)
+		room = o->limit - o->sent;
+	return room < o->most ? room : o->most;
+}
+
 enum handover_state handover_send(struct handover_out *o, struct conns *cs,
 				  const struct handover_ops *ops)
 {
 	while (may_send(o, cs)) {
-		uint32_t room = HANDOVER_WINDOW - (o->sent - o->acked), first = o->next_row;
+		uint32_t first = o->next_row;
 
-		fill(o, cs, room < o->most ? room : o->most);
+		fill(o, cs, batch_most(o));
 		if (batch.header->count == 0)
 			continue;
 		/* epoll would go on watching the open file behind the duplicate that travels. */
@@ -236,9 +270,10 @@ static bool acknowledge(struct handover_out *o, struct conns *cs, const struct m
 		uint32_t i = o->window[o->acked++ % HANDOVER_WINDOW];
 
 		if (verdict[k] == 1) {
+			o->taken++;
 			conn_close(cs, i, CLOSE_MOVED, false);
 		} else {
-			refused(cs, i);
+			refused(o, cs, i);
 			stays(cs, i, ops);
 		}
 	}

@@ -25,6 +25,9 @@ enum {
 
 struct handover_out {
 	int fd;            /* owned; -1: none */
+	uint32_t limit;    /* 0: all that there is; else so many idle connections, and no more */
+	uint32_t taken;    /* so many were */
+	bool stopped;      /* nothing more is sent */
 	bool broken;       /* the receiver is gone, or talks nonsense */
 	uint32_t next_row; /* where the scan goes on */
 	uint32_t most; /* connections in a message: fewer where the channel takes no more bytes */
@@ -50,7 +53,15 @@ struct handover_ops {
 	void *arg;
 };
 
-void handover_begin(struct handover_out *o, int fd);
+/* limit as in struct handover_out: without one the worker leaves; with one it stays, and what is
+ * refused goes on with it as before. */
+void handover_begin(struct handover_out *o, int fd, uint32_t limit);
+
+/* Has a handover with a limit given what it could, and is all of it acknowledged? */
+bool handover_done(const struct handover_out *o, const struct conns *cs);
+
+/* Sends no more. */
+void handover_stop(struct handover_out *o);
 
 /* Sends what the window allows. */
 enum handover_state handover_send(struct handover_out *o, struct conns *cs,

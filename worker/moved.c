@@ -255,10 +255,9 @@ static bool take_field(struct moved_record *r, const struct field *f)
 	case MOVED_SERVER:
 		r->server = f->bytes;
 		return true;
-	case MOVED_REQUEST:
-		if (f->bytes.len >= sizeof r->row.request)
-			return false;
-		memcpy(r->row.request, f->bytes.p, f->bytes.len);
+	case MOVED_REQUEST: /* for readers: another version may keep more of it */
+		v = f->bytes.len < sizeof r->row.request ? f->bytes.len : sizeof r->row.request - 1;
+		memcpy(r->row.request, f->bytes.p, v);
 		return true;
 	case MOVED_FILE_FDS:
 		if (f->bytes.len != sizeof v)

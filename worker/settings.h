@@ -55,7 +55,8 @@ enum location_kind {
 	LOCATION_FILES,
 	LOCATION_REDIRECT,
 	LOCATION_STATUS,
-	LOCATION_HEALTH
+	LOCATION_HEALTH,
+	LOCATION_CRASH /* the worker dies of it; only builds for tests can be configured so */
 };
 
 struct location {

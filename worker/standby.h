@@ -16,8 +16,8 @@
 /* In the arena. Times are CLOCK_MONOTONIC us; 0 = never. */
 struct standby_history {
 	uint64_t crashed_us[2]; /* the last two takeovers after a crash */
-	int32_t
-	    signal; /* that the worker is dying of by its own fault; 0: none, or it was killed */
+	int32_t signal; /* that the worker dies of by its own fault; 0: none, or it was killed */
+	int32_t owner;  /* process that the records belong to */
 };
 
 /*
@@ -32,12 +32,18 @@ void standby_note_crashes(struct standby_history *h);
  */
 bool standby_must_give_up(struct standby_history *h, uint64_t now_us);
 
+/* Only one process ever takes the records from the one that has died: true for that one. */
+bool standby_claim(struct standby_history *h, pid_t from);
+
 /*
  * Clones this process: CLONE_FILES, parent = this process's parent. Returns 0 in the standby, its
- * pid in the worker, or -1 with errno. Falls back from clone3 to clone, which containers do not
- * refuse.
+ * pid in the worker (*pid_fd_out is a descriptor of it), or -1 with errno. Falls back from clone3
+ * to clone, which containers do not refuse.
  */
-pid_t standby_clone(void);
+pid_t standby_clone(int *pid_fd_out);
+
+/* Does the process behind pid_fd (-1: none) still live? */
+bool standby_lives(int pid_fd);
 
 /*
  * Sleeps until the process behind pid_fd has died. True: it left its work behind, so take over;

@@ -5,43 +5,83 @@
  */
 #include "worker/takeover.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-	ID_GAP = 1 << 20
-};
+#include "worker/http/chunk.h"
 
-static bool is_socket(int fd)
+/* Do both halves of the record name the same descriptor, and is that a socket? */
+static bool has_socket(const struct conns *cs, uint32_t i)
 {
+	int fd = conn_at(cs, i)->fd;
 	struct stat st;
 
-	return fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+	return fd >= 0 && (uint32_t)fd == conn_row(cs, i)->fd && fstat(fd, &st) == 0 &&
+	       S_ISSOCK(st.st_mode);
 }
 
-/* Is the record one that can be continued? Between two turns it always is; a suspect one, or one
- * that was in the middle of moving, is not. */
+/* Between two turns a connection is in one of these states. */
+static bool sound_state(const struct conn *c, unsigned state)
+{
+	switch (state) {
+	case CONN_IDLE:
+	case CONN_HEAD:
+	case CONN_LINGER:
+		return c->parts_buf == BUF_NONE;
+	case CONN_BODY:
+		return c->parts_buf == BUF_NONE && c->head_len > 0;
+	case CONN_SEND:
+		return c->parts_buf == BUF_NONE || c->file != OPENFILE_NONE;
+	default:
+		return false;
+	}
+}
+
+static bool sound_place(const struct conns *cs, uint32_t i)
+{
+	const struct settings *s = cs->settings;
+	const struct conn *c = conn_at(cs, i);
+
+	return c->server < s->servers_count && c->listener < s->listeners_count &&
+	       conn_row(cs, i)->listener == s->listeners[c->listener].row;
+}
+
+static bool sound_lengths(const struct conn *c)
+{
+	return c->head_len <= c->in_len && c->scanned <= c->in_len - c->head_len &&
+	       c->out_off <= c->out_len && c->chunk.extra <= CHUNK_EXTRA_MAX &&
+	       (c->file_left == 0 || c->file != OPENFILE_NONE) && c->file_off <= INT64_MAX &&
+	       c->file_left <= INT64_MAX - c->file_off;
+}
+
+/* All of its buffers, or none. */
+static bool claim_buffers(const struct conns *cs, const struct conn *c)
+{
+	const uint32_t buf[] = {c->in_buf, c->out_buf, c->parts_buf};
+	const uint32_t len[] = {c->in_len, c->out_len, 0};
+
+	for (unsigned k = 0; k < 3; k++) {
+		if (bufs_claim(&cs->bufs, buf[k], len[k]))
+			continue;
+		while (k-- > 0)
+			bufs_disclaim(&cs->bufs, buf[k]);
+		return false;
+	}
+	return true;
+}
+
+/* Can the record be continued? Buffers are claimed if so. */
 static bool sound(const struct conns *cs, uint32_t i)
 {
 	const struct conn *c = conn_at(cs, i);
-	uint8_t state = conn_row(cs, i)->state;
 
-	return !c->doomed && (c->flags & (CONN_MOVING | CONN_ARRIVING)) == 0 &&
-	       (state == CONN_IDLE || state == CONN_HEAD || state == CONN_BODY ||
-		state == CONN_SEND || state == CONN_LINGER) &&
-	       c->server < cs->settings->servers_count &&
-	       c->listener < cs->settings->listeners_count &&
-	       bufs_claim(&cs->bufs, c->in_buf, c->in_len) &&
-	       bufs_claim(&cs->bufs, c->out_buf, c->out_len) &&
-	       bufs_claim(&cs->bufs, c->parts_buf, 0) && c->head_len <= c->in_len &&
-	       c->out_off <= c->out_len &&
+	return (c->flags & ~CONN_FLAGS_KNOWN) == 0 && sound_state(c, conn_row(cs, i)->state) &&
+	       sound_place(cs, i) && sound_lengths(c) &&
 	       (c->file == OPENFILE_NONE || openfiles_claimable(&cs->files, c->file)) &&
-	       is_socket(c->fd);
+	       has_socket(cs, i) && claim_buffers(cs, c);
 }
 
 static void note_suspect(const struct conns *cs, uint32_t i, struct takeover *t)
@@ -52,20 +92,49 @@ static void note_suspect(const struct conns *cs, uint32_t i, struct takeover *t)
 	t->request[sizeof t->request - 1] = '\0';
 }
 
-/* Not continued: its descriptor goes, without a word to the peer where another worker may have it.
- */
-static void drop(struct conns *cs, uint32_t i)
+static void reset(int fd)
+{
+	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	close(fd);
+}
+
+/* Not continued here. One that another worker has, or will have, is not disturbed; of any other the
+ * peer is to see that something is missing. */
+static void drop(struct conns *cs, uint32_t i, struct takeover *t)
 {
 	struct conn *c = conn_at(cs, i);
+	bool away = (c->flags & (CONN_MOVING | CONN_ARRIVING)) != 0;
 
-	if (!c->doomed && is_socket(c->fd))
-		close(c->fd);
+	if (c->doomed) {
+		/* Closed and counted before the crash. */
+	} else if (away) {
+		board_add(&cs->row->close_moved, 1);
+		t->away++;
+		if (has_socket(cs, i))
+			close(c->fd);
+	} else {
+		board_add(&cs->row->close_lost, 1);
+		t->lost++;
+		if (has_socket(cs, i))
+			reset(c->fd);
+	}
 	c->fd = -1;
 	c->doomed = 0;
 	__atomic_store_n(&conn_row(cs, i)->state, (uint8_t)CONN_FREE, __ATOMIC_RELEASE);
 }
 
-static void keep(struct conns *cs, uint32_t i)
+/* Nobody is held to have been late while nobody was served. */
+static void grant(struct conn *c, struct conn_row *row, uint64_t unserved_us)
+{
+	if (row->deadline_us != 0)
+		board_set(&row->deadline_us, row->deadline_us + unserved_us);
+	if (c->rate_us != 0)
+		c->rate_us += unserved_us;
+}
+
+static void keep(struct conns *cs, uint32_t i, uint64_t unserved_us)
 {
 	struct conn *c = conn_at(cs, i);
 	struct conn_row *row = conn_row(cs, i);
@@ -74,13 +143,13 @@ static void keep(struct conns *cs, uint32_t i)
 
 	c->flags &= (uint16_t)~CONN_READY;
 	c->link = CONN_NONE;
-	timer_node_init(&c->timer);
 	/* A row left in the middle of an update: its words are all there, only readers were warned.
 	 */
 	if ((row->seq & 1) != 0)
 		board_write_end(&row->seq);
 	if (c->file != OPENFILE_NONE)
 		openfiles_claim(&cs->files, c->file);
+	c->addr_cell = ADDR_NONE;
 	if (cs->addrs != NULL && row->family != 1)
 		c->addr_cell = addr_take(cs->addrs, row->peer, UINT32_MAX);
 	board_add(&cs->row->conns, 1);
@@ -88,9 +157,16 @@ static void keep(struct conns *cs, uint32_t i)
 	board_add(&l->conns, 1);
 	if (row->state == CONN_IDLE)
 		board_add(&cs->row->conns_idle, 1);
-	if (row->id >= cs->next_id)
-		cs->next_id = row->id + ID_GAP;
+	grant(c, row, unserved_us);
 	conn_settle(cs, i);
+}
+
+/* Ids are never used again. Rows keep theirs when they become free, so the last one given is in one
+ * of them; those of connections that came from other workers are of other ranges. */
+static void skip_id(struct conns *cs, uint64_t id)
+{
+	if (id >= cs->next_id && id >> 32 == cs->next_id >> 32)
+		cs->next_id = id + 1;
 }
 
 static void forget_all(struct conns *cs)
@@ -114,7 +190,7 @@ static void forget_all(struct conns *cs)
 	openfiles_forget(&cs->files);
 }
 
-void takeover_rebuild(struct conns *cs, struct takeover *t)
+void takeover_rebuild(struct conns *cs, uint64_t unserved_us, struct takeover *t)
 {
 	uint32_t suspect = cs->row->touching - 1, high = cs->row->conns_high;
 
@@ -123,18 +199,21 @@ void takeover_rebuild(struct conns *cs, struct takeover *t)
 	if (high > cs->max)
 		high = cs->row->conns_high = cs->max;
 	for (uint32_t i = 0; i < high; i++) {
+		const struct conn *c = conn_at(cs, i);
+
 		/* Nodes of the old wheel: nothing may follow their links. */
 		timer_node_init(&conn_at(cs, i)->timer);
+		skip_id(cs, conn_row(cs, i)->id);
 		if (conn_row(cs, i)->state == CONN_FREE)
 			continue;
 		if (i == suspect)
 			note_suspect(cs, i, t);
-		if (i != suspect && sound(cs, i)) {
-			keep(cs, i);
+		if (i != suspect && !c->doomed &&
+		    (c->flags & (CONN_MOVING | CONN_ARRIVING)) == 0 && sound(cs, i)) {
+			keep(cs, i, unserved_us);
 			t->kept++;
 		} else {
-			drop(cs, i);
-			t->dropped++;
+			drop(cs, i, t);
 		}
 	}
 	bufs_settle(&cs->bufs);
@@ -149,32 +228,55 @@ void takeover_rebuild(struct conns *cs, struct takeover *t)
 	cs->row->touching = 0;
 }
 
-void takeover_close_strays(const struct conns *cs, const int *mine, uint32_t count)
-{
-	long most = sysconf(_SC_OPEN_MAX);
-	unsigned char *claimed = calloc(1, (size_t)most);
-	unsigned first = 3;
+struct claims {
+	int *fd;
+	size_t count;
+};
 
-	if (claimed == NULL)
-		return;
-	for (uint32_t k = 0; k < count; k++) {
-		if (mine[k] >= 0 && mine[k] < most)
-			claimed[mine[k]] = 1;
-	}
+static void claim(struct claims *l, int fd)
+{
+	if (fd > STDERR_FILENO)
+		l->fd[l->count++] = fd;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void claim_all(struct claims *l, const struct conns *cs, const int *mine, uint32_t count)
+{
+	for (uint32_t k = 0; k < count; k++)
+		claim(l, mine[k]);
 	for (uint32_t i = 0; i < cs->row->conns_high; i++) {
-		if (conn_row(cs, i)->state != CONN_FREE && conn_at(cs, i)->fd < most)
-			claimed[conn_at(cs, i)->fd] = 1;
+		if (conn_row(cs, i)->state != CONN_FREE)
+			claim(l, conn_at(cs, i)->fd);
 	}
 	for (uint32_t k = 0; k < cs->files.high; k++) {
-		if (cs->files.file[k].refs > 0 && cs->files.file[k].fd < most)
-			claimed[cs->files.file[k].fd] = 1;
+		if (cs->files.file[k].refs > 0)
+			claim(l, cs->files.file[k].fd);
 	}
-	for (unsigned fd = 3; fd <= (unsigned)most; fd++) {
-		if (fd < (unsigned)most && !claimed[fd])
-			continue;
+}
+
+void takeover_close_strays(const struct conns *cs, const int *mine, uint32_t count)
+{
+	struct claims l = {calloc(count + cs->row->conns_high + cs->files.high + 1, sizeof(int)), 0};
+	unsigned first = STDERR_FILENO + 1;
+
+	if (l.fd == NULL)
+		return;
+	claim_all(&l, cs, mine, count);
+	qsort(l.fd, l.count, sizeof l.fd[0], by_number);
+	for (size_t k = 0; k < l.count; k++) {
+		unsigned fd = (unsigned)l.fd[k];
+
 		if (fd > first)
 			(void)close_range(first, fd - 1, 0);
-		first = fd + 1;
+		if (fd >= first)
+			first = fd + 1;
 	}
-	free(claimed);
+	(void)close_range(first, UINT32_MAX, 0);
+	free(l.fd);
 }

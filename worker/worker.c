@@ -25,6 +25,7 @@
 #include "worker/handover.h"
 #include "worker/http/files.h"
 #include "worker/http/serve.h"
+#include "worker/orphan.h"
 #include "worker/standby.h"
 #include "worker/takeover.h"
 
@@ -33,6 +34,7 @@
 #define TAG_LISTEN  ((uint64_t)1 << 32)
 #define TAG_CONTROL ((uint64_t)2 << 32)
 #define TAG_GIVE    ((uint64_t)3 << 32) /* the channel that connections leave by */
+#define TAG_ADOPT   ((uint64_t)5 << 32) /* a new master */
 #define TAG_TAKE                                                                         \
 	((uint64_t)4 << 32) /* those that they come by: the lower half is the descriptor \
 			     */
@@ -40,12 +42,22 @@
 enum {
 	EVENTS_A_TURN = 512,
 	SECOND_US = 1000000,
+	ALONE_US = 2 * SECOND_US, /* a draining worker waits so long for another successor */
 	LOG_FDS_MOST = 64
 };
 
 /* What became of the connections of a drain. */
 struct outcome {
 	uint64_t moved, finished, idle, forced, refused;
+};
+
+/* In the arena: what a worker leaves to its standby besides the records. */
+struct legacy {
+	struct standby_history history;
+	uint64_t drain_us; /* CLOCK_MONOTONIC, of a drain, or when an orphan drains; 0: neither */
+	struct outcome before; /* when the drain began */
+	bool final;            /* drained as CONTROL_FINAL */
+	bool lame_duck;
 };
 
 struct worker {
@@ -60,15 +72,17 @@ struct worker {
 	int epoll_fd;
 	bool orphan;
 	bool leave;
-	uint64_t tick_us;                /* when the next second's work is due */
-	struct standby_history *history; /* in the arena */
-	bool unguarded;          /* the standby died: clone another one before the next turn */
-	int pid_fd;              /* of this process, for its standby */
-	struct handover_out out; /* while the connections of this worker move to another one */
-	uint32_t takes;          /* channels that connections come by */
-	uint64_t drain_us;       /* CLOCK_MONOTONIC; 0: not draining */
-	struct outcome before;   /* when the drain began */
-	uint64_t lag_us;         /* longest turn since the last tick */
+	uint64_t tick_us; /* when the next second's work is due */
+	struct legacy *legacy;
+	bool unguarded;           /* the standby died: clone another one before the next turn */
+	int pid_fd;               /* of this process, for its standby; owned */
+	int standby_fd;           /* of the standby; owned; -1: none */
+	pid_t standby;            /* the process behind it */
+	struct handover_out out;  /* while the connections of this worker move to another one */
+	struct handover_out gift; /* while some of them do */
+	uint32_t takes;           /* channels that connections come by */
+	uint64_t alone_us;        /* another successor is waited for until then; 0: not */
+	uint64_t lag_us;          /* longest turn since the last tick */
 	struct epoll_event events[EVENTS_A_TURN];
 };
 
@@ -121,10 +135,11 @@ static int start(struct worker *w)
 	clock_read(&w->clock);
 	publish_identity(w);
 	if (arena_create(&w->arena, "drover-arena",
-			 conns_room(s) + accesslog_room(s) + arena_room(sizeof *w->history)) != 0)
+			 conns_room(s) + accesslog_room(s) + arena_room(sizeof *w->legacy)) != 0)
 		return fail("arena");
-	w->history = arena_take(&w->arena, sizeof *w->history);
-	standby_note_crashes(w->history);
+	w->legacy = arena_take(&w->arena, sizeof *w->legacy);
+	w->legacy->history.owner = getpid();
+	standby_note_crashes(&w->legacy->history);
 	if (conns_init(&w->conns, &conns_env, &w->arena) != 0)
 		return fail("connection records");
 	if (accesslog_init(&w->log, s, &w->arena, w->env->log_fds, w->row) != 0)
@@ -231,7 +246,8 @@ static void accept_the_rest(struct worker *w)
 /* The polite way, for what does not move. */
 static void drain_in_place(struct worker *w)
 {
-	uint64_t left = w->drain_us > w->clock.now_us ? w->drain_us - w->clock.now_us : 0;
+	uint64_t until_us = w->legacy->drain_us;
+	uint64_t left = until_us > w->clock.now_us ? until_us - w->clock.now_us : 0;
 
 	if (w->conns.draining)
 		return;
@@ -241,43 +257,83 @@ static void drain_in_place(struct worker *w)
 	errlog(ERRLOG_INFO, "draining %llu connections", (unsigned long long)w->row->conns);
 }
 
-static void stop_giving(struct worker *w)
+static void stop_giving(struct worker *w, struct handover_out *o)
 {
 	const struct handover_ops ops = handover_ops(w);
 
-	handover_end(&w->out, &w->conns, &ops);
+	handover_end(o, &w->conns, &ops);
 }
 
-static int start_giving(struct worker *w, int fd)
+static int start_giving(struct worker *w, struct handover_out *o, int fd, uint32_t limit)
 {
 	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.u64 = TAG_GIVE};
 
 	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &e) != 0)
 		return -1;
-	handover_begin(&w->out, fd);
+	handover_begin(o, fd, limit);
 	return 0;
 }
 
-/* Goes on handing over; when it cannot, what is left drains in place. */
-static void give(struct worker *w)
+static enum handover_state go_on_giving(struct worker *w, struct handover_out *o)
 {
 	const struct handover_ops ops = handover_ops(w);
-	enum handover_state state;
+	enum handover_state state = handover_read_acks(o, &w->conns, &ops);
 
+	if (state != HANDOVER_BROKEN)
+		state = handover_send(o, &w->conns, &ops);
+	conns_bury(&w->conns);
+	return state;
+}
+
+/* The connections of a draining worker have nowhere to go: the master is asked for another
+ * successor. */
+static void be_alone(struct worker *w)
+{
+	if (w->orphan) {
+		drain_in_place(w);
+		return;
+	}
+	w->alone_us = w->clock.now_us + ALONE_US;
+	say(w, CONTROL_ALONE);
+}
+
+/* Goes on handing over everything. */
+static void give(struct worker *w)
+{
 	if (w->out.fd < 0)
 		return;
-	state = handover_read_acks(&w->out, &w->conns, &ops);
-	if (state != HANDOVER_BROKEN)
-		state = handover_send(&w->out, &w->conns, &ops);
-	conns_bury(&w->conns);
-	if (state == HANDOVER_BROKEN) {
-		errlog(ERRLOG_WARN, "the successor is gone: %llu connections drain here",
+	if (go_on_giving(w, &w->out) == HANDOVER_BROKEN) {
+		errlog(ERRLOG_WARN, "the successor is gone: %llu connections have not moved",
 		       (unsigned long long)w->row->conns);
-		stop_giving(w);
-		drain_in_place(w);
+		stop_giving(w, &w->out);
+		be_alone(w);
 	} else if (w->row->conns == 0 && w->takes == 0) {
-		stop_giving(w);
+		stop_giving(w, &w->out);
 	}
+}
+
+/* Goes on giving some idle connections to a worker that has fewer. */
+static void give_some(struct worker *w)
+{
+	if (w->gift.fd < 0)
+		return;
+	if (go_on_giving(w, &w->gift) != HANDOVER_BROKEN && !handover_done(&w->gift, &w->conns))
+		return;
+	stop_giving(w, &w->gift);
+	conns_bury(&w->conns);
+	say_with(w, CONTROL_GIVEN, w->gift.taken);
+}
+
+static void start_gift(struct worker *w, uint64_t count, int fd)
+{
+	bool may = w->row->state == WORKER_READY && w->gift.fd < 0 && count > 0 &&
+		   count <= UINT32_MAX;
+
+	if (fd >= 0 && may && start_giving(w, &w->gift, fd, (uint32_t)count) == 0)
+		return;
+	if (fd >= 0)
+		close(fd);
+	say_with(w, CONTROL_GIVEN, 0);
 }
 
 /* Connections may come from another worker by fd. */
@@ -309,6 +365,8 @@ static void take(struct worker *w, int fd)
 		if (more > 0)
 			continue;
 		if (more < 0) {
+			/* The master may hold it for another moment: epoll would go on with it. */
+			(void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 			close(fd);
 			w->takes--;
 		}
@@ -328,9 +386,11 @@ static struct outcome outcome_now(const struct worker *w)
 static void tell_outcome(const struct worker *w)
 {
 	struct outcome now = outcome_now(w);
-	const struct outcome *b = &w->before;
+	const struct outcome *b = &w->legacy->before;
+	bool all_moved = now.finished == b->finished && now.idle == b->idle &&
+			 now.forced == b->forced && now.refused == b->refused;
 
-	errlog(ERRLOG_INFO,
+	errlog(all_moved ? ERRLOG_INFO : ERRLOG_NOTICE,
 	       "drained in %llu ms: %llu connections moved, %llu ended after their response, "
 	       "%llu closed idle, %llu cut; %llu could not move",
 	       (unsigned long long)(clock_now_us() - w->row->drain_us) / 1000,
@@ -341,27 +401,40 @@ static void tell_outcome(const struct worker *w)
 	       (unsigned long long)(now.refused - b->refused));
 }
 
-/* Leaves when the last connection has gone: by moving to the worker at the other end of
- * successor_fd, or (-1) by ending. */
-static void drain(struct worker *w, uint64_t deadline_us, bool final, int successor_fd)
+/* By moving to the worker at the other end of successor_fd, or (-1) by ending. */
+static void send_away(struct worker *w, int successor_fd)
 {
-	w->drain_us = deadline_us;
-	if (w->row->state == WORKER_DRAINING) {
-		if (successor_fd >= 0)
-			close(successor_fd);
-		return;
-	}
-	acceptor_stop(&w->acceptor);
-	if (final)
-		accept_the_rest(w);
-	set_state(w, WORKER_DRAINING);
-	board_set(&w->row->drain_us, w->clock.now_us);
-	w->before = outcome_now(w);
-	if (successor_fd >= 0 && start_giving(w, successor_fd) == 0)
+	w->alone_us = 0;
+	if (successor_fd >= 0 && w->out.fd < 0 && !w->conns.draining &&
+	    start_giving(w, &w->out, successor_fd, 0) == 0)
 		return;
 	if (successor_fd >= 0)
 		close(successor_fd);
-	drain_in_place(w);
+	if (w->out.fd < 0)
+		drain_in_place(w);
+}
+
+/* Leaves when the last connection has gone. The order may come again, with another deadline or
+ * another successor. */
+static void drain(struct worker *w, uint64_t deadline_us, bool final, int successor_fd)
+{
+	bool begins = w->row->state != WORKER_DRAINING;
+
+	w->legacy->drain_us = deadline_us;
+	if (begins) {
+		acceptor_stop(&w->acceptor);
+		handover_stop(&w->gift);
+		w->legacy->before = outcome_now(w);
+		w->legacy->final = final;
+		board_set(&w->row->drain_us, w->clock.now_us);
+		set_state(w, WORKER_DRAINING);
+		if (final)
+			accept_the_rest(w);
+	}
+	if (begins || w->alone_us != 0)
+		send_away(w, successor_fd);
+	else if (successor_fd >= 0)
+		close(successor_fd);
 }
 
 static void reopened(struct worker *w, const struct control_msg *m, const int *fds, int count)
@@ -402,8 +475,13 @@ static void obey(struct worker *w, const struct control_msg *m, const int *fds, 
 	case CONTROL_GUARD:
 		w->unguarded = true;
 		break;
+	case CONTROL_GIVE:
+		start_gift(w, m->arg_us, count > 0 ? fds[0] : -1);
+		if (count > 1)
+			close_all(fds + 1, count - 1);
+		return;
 	case CONTROL_LAME_DUCK:
-		w->http->lame_duck = true;
+		w->http->lame_duck = w->legacy->lame_duck = true;
 		break;
 	case CONTROL_QUIT:
 		w->leave = true;
@@ -417,6 +495,55 @@ static void obey(struct worker *w, const struct control_msg *m, const int *fds, 
 	close_all(fds, count);
 }
 
+static void await_master(struct worker *w)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.u64 = TAG_ADOPT};
+
+	orphan_heed_term(true);
+	if (w->env->adopt_fd >= 0)
+		(void)epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->env->adopt_fd, &e);
+}
+
+/* A new master has come: it drains this worker as one of a generation before. */
+static void be_adopted(struct worker *w)
+{
+	const struct worker_env *e = w->env;
+	bool draining = w->row->state == WORKER_DRAINING;
+	const struct orphan_hello hello = {
+	    .msg = {.kind = CONTROL_ORPHAN,
+		    .flags = ORPHAN_VERSION,
+		    .generation = e->generation,
+		    .slot = e->slot,
+		    .arg_us = e->instance},
+	    .row = e->row,
+	    .standby = standby_lives(w->standby_fd) ? (uint32_t)w->standby : 0,
+	    .draining = draining,
+	    .sockets = e->listen_count,
+	    .started_us = w->row->started_us,
+	    .until_us = draining ? w->legacy->drain_us : 0,
+	    .drain_us = e->settings->drain_us,
+	    .hang_us = e->settings->hang_us,
+	};
+	int fd = orphan_accept(e->adopt_fd, e->master_uid);
+
+	if (fd < 0)
+		return;
+	/* Its number stays: the standby knows the channel by it, too. */
+	if (orphan_introduce(fd, e, &hello) != 0 || dup3(fd, e->control_fd, O_CLOEXEC) < 0 ||
+	    poll_control(w) != 0) {
+		errlog(ERRLOG_WARN, "a new master could not be told: %s", strerror(errno));
+		close(fd);
+		return;
+	}
+	close(fd);
+	(void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, e->adopt_fd, NULL);
+	orphan_heed_term(false);
+	w->orphan = false;
+	if (!draining)
+		w->legacy->drain_us = 0;
+	errlog(ERRLOG_NOTICE, "a new master has come");
+}
+
 /* The master is gone: serve on, so that a new one can take over; if none comes, drain and leave. */
 static void be_orphan(struct worker *w)
 {
@@ -424,9 +551,11 @@ static void be_orphan(struct worker *w)
 
 	w->orphan = true;
 	(void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, w->env->control_fd, NULL);
-	/* A drain under way keeps its own deadline. */
-	if (w->row->state != WORKER_DRAINING)
-		w->drain_us = w->clock.now_us + s->orphan_us;
+	await_master(w);
+	/* A drain under way keeps its own deadline, and the standby of an orphan that of the
+	 * orphan. */
+	if (w->legacy->drain_us == 0)
+		w->legacy->drain_us = w->clock.now_us + s->orphan_us;
 	errlog(ERRLOG_WARN, "the master is gone: serving on for %llu s, then draining",
 	       (unsigned long long)(s->orphan_us / SECOND_US));
 }
@@ -490,6 +619,8 @@ static void serve_events(struct worker *w, int count)
 			accept_batch(w, which);
 		else if (data >> 32 == TAG_TAKE >> 32)
 			take(w, (int)which);
+		else if (data >> 32 == TAG_ADOPT >> 32)
+			be_adopted(w);
 		else if (data >> 32 == TAG_GIVE >> 32)
 			continue; /* give() looks at its channel every turn */
 		else
@@ -539,36 +670,51 @@ static void tick(struct worker *w)
 
 static void check_drain(struct worker *w)
 {
-	bool draining = w->row->state == WORKER_DRAINING;
+	bool draining = w->row->state == WORKER_DRAINING, over;
 
-	if (w->orphan && !draining) {
-		if (w->drain_us <= w->clock.now_us)
+	if (!draining && !w->orphan)
+		return;
+	over = w->legacy->drain_us <= w->clock.now_us ||
+	       (w->orphan && !draining && orphan_was_told_to_end());
+	if (!draining) {
+		if (over)
 			drain(w, w->clock.now_us + w->env->settings->drain_us, false, -1);
 		return;
 	}
-	if (!draining)
-		return;
-	if (w->drain_us <= w->clock.now_us && w->row->conns > 0) {
-		stop_giving(w);
+	if (w->alone_us != 0 && w->alone_us <= w->clock.now_us)
+		send_away(w, -1);
+	if (over && w->row->conns > 0) {
+		stop_giving(w, &w->out);
+		stop_giving(w, &w->gift);
 		(void)http_force(w->http);
 	}
 	conns_bury(&w->conns);
 	/* Who gives to this worker would have to give up: what still comes is passed on. */
-	if (w->row->conns == 0 && (w->takes == 0 || w->drain_us <= w->clock.now_us))
+	if (w->row->conns == 0 && (w->takes == 0 || over))
 		w->leave = true;
+}
+
+static uint64_t until(const struct worker *w, uint64_t at_us, uint64_t most)
+{
+	return at_us > w->clock.now_us && at_us - w->clock.now_us < most ? at_us - w->clock.now_us
+									  : most;
 }
 
 static int wait_ms(const struct worker *w)
 {
-	uint64_t us = SECOND_US;
+	uint64_t us = SECOND_US, hang_us = w->env->settings->hang_us;
 
 	if (w->conns.ready != CONN_NONE)
 		return 0;
+	/* An idle worker has a heartbeat, too. */
+	if (hang_us != 0 && hang_us / 4 < us)
+		us = hang_us / 4;
 	us = timer_wait_us(&w->conns.timer, w->clock.now_us, us);
 	us = acceptor_wait_us(&w->acceptor, us);
-	if (w->drain_us > w->clock.now_us && w->drain_us - w->clock.now_us < us)
-		us = w->drain_us - w->clock.now_us;
+	us = until(w, w->legacy->drain_us, us);
+	us = until(w, w->alone_us, us);
 	us = handover_wait_us(&w->out, w->clock.now_us, us);
+	us = handover_wait_us(&w->gift, w->clock.now_us, us);
 	return (int)((us + 999) / 1000);
 }
 
@@ -583,8 +729,9 @@ static void close_strays(const struct worker *w)
 	for (uint32_t k = 0; k < e->listen_count; k++)
 		mine[count++] = e->listen_fds[k];
 	for (uint32_t k = 0; k < e->settings->logs_count; k++)
-		mine[count++] = w->log.fd[k];
+		mine[count++] = w->log.buffer[k]->fd;
 	mine[count++] = e->control_fd;
+	mine[count++] = e->adopt_fd;
 	mine[count++] = e->error_log_fd;
 	mine[count++] = w->epoll_fd;
 	mine[count++] = w->arena.fd;
@@ -608,61 +755,75 @@ static void rearm(struct worker *w)
 	}
 }
 
-static void tell_of_takeover(const struct takeover *t, uint64_t old_pid)
+static void tell_of_takeover(const struct takeover *t, uint64_t old_pid, uint64_t unserved_us)
 {
-	char peer[48] = "";
+	char peer[48] = "", served[256] = "none was being served";
 
-	if (t->suspect == 0) {
-		errlog(ERRLOG_WARN,
-		       "took over from process %llu: %u connections go on, %u are lost; none was "
-		       "being served",
-		       (unsigned long long)old_pid, t->kept, t->dropped);
-		return;
+	if (t->suspect != 0) {
+		logline_addr(&t->row, peer);
+		snprintf(served, sizeof served, "it was serving connection %llu from %s: \"%s\"",
+			 (unsigned long long)t->suspect, peer, t->request);
 	}
-	logline_addr(&t->row, peer);
 	errlog(ERRLOG_WARN,
-	       "took over from process %llu: %u connections go on, %u are lost; it was serving "
-	       "connection %llu from %s: \"%s\"",
-	       (unsigned long long)old_pid, t->kept, t->dropped, (unsigned long long)t->suspect,
-	       peer, t->request);
+	       "took over from process %llu, %llu ms after it was last seen: %u connections go on, "
+	       "%u are with other workers, %u are lost; %s",
+	       (unsigned long long)old_pid, (unsigned long long)unserved_us / 1000, t->kept, t->away,
+	       t->lost, served);
+}
+
+/* What this process has of the old worker's heap is of any age: descriptors that it names are not
+ * what they were. */
+static void forget_heap(struct worker *w)
+{
+	files_abandon(w->http->files);
+	w->http->files = NULL;
+	w->http->lame_duck = w->legacy->lame_duck;
+	w->out.fd = w->gift.fd = -1;
+	w->takes = 0;
+	w->alone_us = 0;
+	w->pid_fd = w->standby_fd = -1;
+	w->unguarded = w->orphan = w->leave = false;
+	w->tick_us = 0;
 }
 
 /* The standby wakes as the worker. */
 static void take_over(struct worker *w)
 {
-	uint64_t old_pid = w->row->pid;
+	uint64_t old_pid = w->row->pid, unserved_us;
+	bool draining = w->row->state == WORKER_DRAINING;
 	struct takeover t;
 
 	clock_read(&w->clock);
-	if (standby_must_give_up(w->history, w->clock.now_us)) {
+	if (standby_must_give_up(&w->legacy->history, w->clock.now_us)) {
 		errlog(ERRLOG_ERROR,
 		       "third crash within ten seconds: the slot begins anew, with no connections");
 		_exit(1);
 	}
+	unserved_us = w->clock.now_us - w->row->beat_us;
 	board_write_begin(&w->row->seq);
 	w->row->pid = (uint64_t)getpid();
 	board_write_end(&w->row->seq);
 	board_set(&w->row->beat_us, w->clock.now_us);
 	board_add(&w->row->takeovers, 1);
-	takeover_rebuild(&w->conns, &t);
-	/* What the old worker had cached is closed with the other strays: files are opened anew. */
-	w->http->files = files_new(w->env->settings, &w->conns.files, w->row);
-	w->out.fd = -1;
-	w->takes = 0;
-	w->pid_fd = -1;
-	w->acceptor.reserve_fd = -1;
+	forget_heap(w);
+	takeover_rebuild(&w->conns, unserved_us, &t);
 	close_strays(w);
+	w->http->files = files_new(w->env->settings, &w->conns.files, w->row);
 	if (w->http->files == NULL ||
 	    acceptor_init(&w->acceptor, &w->conns, w->env, w->epoll_fd, TAG_LISTEN) != 0)
 		_exit(1);
+	/* An orphan had stopped looking there, and will find out again. */
+	(void)poll_control(w);
+	if (draining)
+		acceptor_stop(&w->acceptor);
 	rearm(w);
 	accesslog_flush(&w->log);
 	say(w, CONTROL_TAKEN);
-	tell_of_takeover(&t, old_pid);
-	if (w->row->state == WORKER_DRAINING) {
-		set_state(w, WORKER_READY);
-		drain(w, w->row->drain_us + w->env->settings->drain_us, false, -1);
-	}
+	tell_of_takeover(&t, old_pid, unserved_us);
+	if (draining && w->legacy->final)
+		accept_the_rest(w);
+	if (draining)
+		be_alone(w);
 }
 
 /*
@@ -672,23 +833,32 @@ static void take_over(struct worker *w)
 static void guard(struct worker *w)
 {
 	for (;;) {
-		pid_t pid;
+		pid_t pid, self = getpid();
 
-		if (w->pid_fd >= 0)
-			close(w->pid_fd);
 		w->unguarded = false;
-		w->pid_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-		pid = w->pid_fd >= 0 ? standby_clone() : -1;
+		/* Its word may have been lost, but there must never be two. */
+		if (standby_lives(w->standby_fd)) {
+			say_with(w, CONTROL_STANDBY, (uint64_t)w->standby);
+			return;
+		}
+		if (w->standby_fd >= 0)
+			close(w->standby_fd);
+		w->standby_fd = -1;
+		if (w->pid_fd < 0)
+			w->pid_fd = (int)syscall(SYS_pidfd_open, self, 0);
+		pid = w->pid_fd >= 0 ? standby_clone(&w->standby_fd) : -1;
 		if (pid < 0) {
 			errlog(ERRLOG_WARN, "no standby: %s", strerror(errno));
 			return;
 		}
 		if (pid > 0) {
+			w->standby = pid;
 			say_with(w, CONTROL_STANDBY, (uint64_t)pid);
 			return;
 		}
 		setproctitle("-drover: standby %u gen %u", w->env->slot, w->env->generation);
-		if (!standby_wait(w->pid_fd, w->row))
+		if (!standby_wait(w->pid_fd, w->row) ||
+		    !standby_claim(&w->legacy->history, self))
 			_exit(0);
 		setproctitle("-drover: worker %u gen %u", w->env->slot, w->env->generation);
 		take_over(w);
@@ -712,6 +882,7 @@ static void turn(struct worker *w)
 	timer_run(&w->conns.timer, w->clock.now_us, fire, w);
 	conns_bury(&w->conns);
 	give(w);
+	give_some(w);
 	acceptor_turn(&w->acceptor);
 	tick(w);
 	check_drain(w);
@@ -724,7 +895,8 @@ static void turn(struct worker *w)
 
 static void end(struct worker *w)
 {
-	stop_giving(w);
+	stop_giving(w, &w->out);
+	stop_giving(w, &w->gift);
 	if (w->row->conns > 0)
 		(void)http_force(w->http);
 	conns_bury(&w->conns);
@@ -754,8 +926,8 @@ int worker_run(const struct worker_env *env)
 	w->env = env;
 	w->row = board_worker(env->board, env->row);
 	w->epoll_fd = -1;
-	w->out.fd = -1;
-	w->pid_fd = -1;
+	w->out.fd = w->gift.fd = -1;
+	w->pid_fd = w->standby_fd = -1;
 	errlog_open(env->error_log_fd, env->settings->log_level, (int)env->slot);
 	if (start(w) != 0)
 		return 1;

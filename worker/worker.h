@@ -25,12 +25,17 @@ enum control_kind {
 			      the last one */
 	CONTROL_GUARD,     /* the standby is gone: clone another one */
 	CONTROL_TAKE,      /* connections come by the descriptor that is with this message */
+	CONTROL_GIVE,      /* up to arg_us idle connections go by the descriptor that is with it */
 	/* worker to master */
 	CONTROL_READY = 64, /* accepting from now on */
 	CONTROL_REOPENED,
 	CONTROL_STANDBY, /* arg_us: process id of the standby that was cloned; it is a child of the
 			    master */
-	CONTROL_TAKEN    /* the standby speaks: it is the worker now */
+	CONTROL_TAKEN,   /* the standby speaks: it is the worker now */
+	CONTROL_ALONE,   /* draining, and whoever took the connections is gone: CONTROL_DRAIN again */
+	CONTROL_GIVEN,   /* arg_us connections were given */
+	CONTROL_ORPHAN,  /* worker/orphan.h: to a master that takes over from one that died */
+	CONTROL_SOCKET   /* the same */
 };
 
 enum {
@@ -53,6 +58,9 @@ struct worker_env {
 	uint32_t generation;
 	uint32_t row;          /* of the board: slot * BOARD_HALVES + half */
 	int control_fd;        /* this end of the channel, non-blocking */
+	int adopt_fd;          /* where a new master connects if this one dies; -1: none */
+	uid_t master_uid;      /* who may, besides root */
+	uint64_t instance;     /* number of this start */
 	const int *listen_fds; /* sockets to accept from; listen_ids[i] is the settings.listeners
 				  index of listen_fds[i] */
 	const uint32_t *listen_ids;

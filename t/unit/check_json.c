@@ -43,6 +43,7 @@ static const struct {
     {"\n\r\t\b\f", 5, "\"\\n\\r\\t\\u0008\\u000c\""},
     {"a\0b", 3, "\"a\\u0000b\""},
     {"\x1b[31m\x7f", 6, "\"\\u001b[31m\\u007f\""},
+    {"\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", 8, "\"\\u0080\\u009b\\u009f\xc2\xa0\""},
     {"\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x91", 9, "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x91\""},
     {"\xe4x", 2, "\"\\ufffdx\""},                                /* Latin-1 */
     {"\xc3", 1, "\"\\ufffd\""},                                  /* cut off */

@@ -63,6 +63,13 @@ void files_free(struct files *f)
 	free(f);
 }
 
+void files_abandon(struct files *f)
+{
+	files_cache_abandon(&f->cache);
+	files_find_abandon(&f->roots);
+	files_free(f);
+}
+
 void files_tick(struct files *f, const struct clock *c)
 {
 	files_cache_turn(&f->cache, c->now_us);

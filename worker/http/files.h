@@ -20,6 +20,10 @@ struct files;
 struct files *files_new(const struct settings *s, struct openfiles *open, struct worker_row *row);
 void files_free(struct files *f);
 
+/* Frees a cache whose descriptors are not this process's to close any more: they may be others by
+ * now. */
+void files_abandon(struct files *f);
+
 /*
  * Answers GET and HEAD for LOCATION_FILES into *r (always fills it: 200, 206, 301, 304, 403, 404,
  * 412, 416, 500, 503 where descriptors are out). Other methods are the caller's to refuse. The hot

@@ -65,6 +65,18 @@ void files_cache_free(struct files_cache *c)
 	free(c->bucket);
 }
 
+void files_cache_abandon(struct files_cache *c)
+{
+	struct files_entry *e;
+
+	for (int i = FILES_KEPT; i <= FILES_BURIED; i++) {
+		TAILQ_FOREACH (e, &c->order[i], order) {
+			for (uint32_t v = 0; v < e->variants; v++)
+				e->variant[v].file = OPENFILE_NONE;
+		}
+	}
+}
+
 struct files_entry *files_cache_make(const struct location *loc, const char *path, size_t path_len,
 				     const struct files_found *found)
 {

@@ -78,6 +78,8 @@ struct files_cache {
 int files_cache_init(struct files_cache *c, uint32_t max, struct openfiles *open,
 		     uint64_t *entries_gauge);
 void files_cache_free(struct files_cache *c);
+/* The descriptors of its entries are not this process's any more. */
+void files_cache_abandon(struct files_cache *c);
 
 /* A new entry for a path, not in the table yet: status, variants and their stamps as found. NULL:
  * memory is out. */

@@ -50,6 +50,12 @@ void files_find_free(struct files_roots *roots)
 	free(roots->first);
 }
 
+void files_find_abandon(struct files_roots *roots)
+{
+	for (uint32_t i = 0; i < roots->count; i++)
+		roots->root[i].fd = -1;
+}
+
 static bool root_close(struct files_root *root)
 {
 	if (root->fd < 0)

@@ -56,6 +56,8 @@ struct files_found {
 /* 0, or -1 if memory is out. */
 int files_find_init(struct files_roots *roots, const struct settings *s);
 void files_find_free(struct files_roots *roots);
+/* Their descriptors are not this process's any more. */
+void files_find_abandon(struct files_roots *roots);
 
 void files_find(struct files_roots *roots, const struct reply_ctx *ctx, struct files_found *out);
 

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -366,6 +367,9 @@ static void build(struct http *h, const struct reply_ctx *ctx)
 	case LOCATION_HEALTH:
 		reply_health(&h->reply, ctx, !h->lame_duck && !h->cs->draining);
 		break;
+	case LOCATION_CRASH:
+		(void)raise(SIGSEGV);
+		/* fallthrough */
 	case LOCATION_NONE:
 		reply_error(&h->reply, ctx, 404);
 		break;
@@ -852,11 +856,13 @@ static void step_on(struct http *h, uint32_t i)
 static void touch(struct http *h, uint32_t i)
 {
 	__atomic_store_n(&h->cs->row->touching, i + 1, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 static void settle(struct http *h, uint32_t i)
 {
 	conn_settle(h->cs, i);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&h->cs->row->touching, 0, __ATOMIC_RELAXED);
 }
 

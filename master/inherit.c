@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See inherit.h. Called by boot.c, and by supervise.c for children and the end of it.
+ */
+#include "master/inherit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "master/conf.h"
+#include "master/limit.h"
+#include "master/load.h"
+#include "master/notify.h"
+#include "master/realm.h"
+#include "master/rows.h"
+#include "master/upgrade.h"
+#include "master/wayback.h"
+#include "shm/carry.h"
+#include "worker/errlog.h"
+
+bool inherit_asked(void)
+{
+	return getenv(WAYBACK_INHERIT);
+}
+
+static int read_names(int *state_fd, int *program_fd)
+{
+	const char *text = getenv(WAYBACK_INHERIT);
+
+	return text && sscanf(text, "%d %d", state_fd, program_fd) == 2 ? 0 : -1;
+}
+
+int inherit_check(void)
+{
+	struct state s;
+	char error[256];
+	int state_fd, program_fd;
+
+	if (read_names(&state_fd, &program_fd)) {
+		fputs("drover: " WAYBACK_INHERIT " makes no sense\n", stderr);
+		return -1;
+	}
+	if (state_read(&s, state_fd, error, sizeof(error))) {
+		fprintf(stderr, "drover: %s\n", error);
+		return -1;
+	}
+	state_free(&s);
+	puts(UPGRADE_PROOF);
+	return 0;
+}
+
+#ifdef DROVER_LAYOUT_TEST
+/* The program made for tests fails in the way that the file $DROVER_TEST_FAIL says. */
+static void fail_as_told(struct heir *h)
+{
+	const char *path = getenv("DROVER_TEST_FAIL");
+	char how[16] = "";
+	FILE *in = path ? fopen(path, "re") : NULL;
+
+	if (!in)
+		return;
+	if (fscanf(in, "%15s", how) != 1)
+		how[0] = '\0';
+	fclose(in);
+	if (!strcmp(how, "crash"))
+		kill(getpid(), SIGSEGV);
+	else if (!strcmp(how, "abort"))
+		abort();
+	else if (!strcmp(how, "exit"))
+		exit(0);
+	else if (!strcmp(how, "hang"))
+		alarm(1), pause();
+	h->test_workers_fail = !strcmp(how, "workers");
+}
+#endif
+
+int inherit_open(struct heir *h, const struct options *o, char *error, size_t size)
+{
+	const char *why = getenv(WAYBACK_RETURNED);
+	int program_fd;
+
+	*h = (struct heir){.state = STATE_EMPTY, .state_fd = -1, .restoring = why};
+	if (read_names(&h->state_fd, &program_fd)) {
+		snprintf(error, size, WAYBACK_INHERIT " makes no sense");
+		return -1;
+	}
+	if (why)
+		snprintf(h->why, sizeof(h->why), "%s", why);
+	else
+		wayback_open(o, h->state_fd, program_fd);
+	unsetenv(WAYBACK_INHERIT);
+	unsetenv(WAYBACK_RETURNED);
+	prctl(PR_SET_NAME, "drover"); /* a program executed by descriptor is named by its number */
+#ifdef DROVER_LAYOUT_TEST
+	if (!why)
+		fail_as_told(h);
+#endif
+	if (state_read(&h->state, h->state_fd, error, size))
+		return -1;
+	if (why)
+		state_close_on_exec(&h->state, true);
+	else
+		wayback_knows(&h->state);
+	fcntl(h->state_fd, F_SETFD, FD_CLOEXEC);
+	return 0;
+}
+
+/* The realm. */
+
+static int restore_listeners(struct listen_set *set, const struct state *s)
+{
+	for (uint32_t i = 0; i < s->listeners_count; i++) {
+		const struct state_listener *l = &s->listeners[i];
+		struct bound b = {
+		    .addr = l->addr,
+		    .addr_len = l->addr_len,
+		    .reuseport = l->reuseport,
+		    .inherited = l->inherited,
+		    .backlog = l->backlog,
+		    .opened = l->opened,
+		    .dev = l->dev,
+		    .ino = l->ino,
+		    .made = l->made,
+		};
+
+		if (listen_restore(set, &b, l->fds, l->fds_count))
+			return -1;
+	}
+	return 0;
+}
+
+/* The users that restore_listeners() gave them. */
+static void release_listeners(struct listen_set *set, const struct state *s)
+{
+	for (uint32_t i = 0; i < s->listeners_count; i++) {
+		for (struct bound *b = set->first; b; b = b->next) {
+			if (b->fds[0] != s->listeners[i].fds[0])
+				continue;
+			listen_put(set, b);
+			break;
+		}
+	}
+}
+
+static struct settings *read_settings(const struct realm *r, const struct heir *h, char *error,
+				      size_t size)
+{
+	const struct state *s = &h->state;
+	struct conf_messages m = {0};
+	struct settings *settings;
+
+	if (h->restoring)
+		settings = conf_parse_text(*s->config_file ? s->config_file : "configuration",
+					   s->config, strlen(s->config), NULL, &m);
+	else
+		settings = load_settings(r->options, &m);
+	if (!settings)
+		snprintf(error, size, "%s", conf_messages_first(&m));
+	else if (h->restoring && !*s->config_file)
+		settings->file = NULL;
+	conf_messages_free(&m);
+	return settings;
+}
+
+static struct generation *open_generation(struct realm *r, struct heir *h, struct settings *s,
+					  char *error, size_t size)
+{
+	const struct state *from = &h->state;
+	uint32_t workers = from->workers != from->configured ? from->workers : s->workers;
+	struct logs logs = {.count = from->log_fds_count, .error_fd = from->error_fd};
+
+	if (!h->restoring)
+		return generation_open(&r->generations, s, from->last + 1, workers, &r->listeners,
+				       error, size);
+	snprintf(error, size, "the logs are not those of the configuration");
+	if (from->log_fds_count != s->logs_count)
+		return NULL;
+	logs.fds = calloc(logs.count + 1, sizeof(*logs.fds));
+	if (!logs.fds)
+		return NULL;
+	for (uint32_t i = 0; i < logs.count; i++)
+		logs.fds[i] = from->log_fds[i];
+	struct generation *g = generation_restore(&r->generations, s, from->number, &r->listeners,
+						  &logs, error, size);
+
+	if (!g)
+		free(logs.fds);
+	return g;
+}
+
+static int foreign_generations(struct realm *r, const struct state *s)
+{
+	for (uint32_t i = 0; i < s->generations_count; i++) {
+		const struct state_generation *g = &s->generations[i];
+
+		if (g->number == r->gen->number)
+			continue;
+		if (!generation_foreign(&r->generations, g->number, g->drain_us, g->hang_us))
+			return -1;
+	}
+	return 0;
+}
+
+/* Another file, at first beside the old one, with all that stands on that. */
+static int make_board(struct realm *r, struct heir *h, const struct settings *s, char *error,
+		      size_t size)
+{
+	struct board_sizes sizes = carry_sizes(h->state.board_fd, rows_sizes(s));
+	char path[PATH_MAX], why[256];
+
+	snprintf(path, sizeof(path), "%s/%s", r->options->rundir, BOARD_FILE);
+	if (board_make(&r->board, path, &sizes)) {
+		r->board.base = NULL;
+		snprintf(error, size, "cannot make a board in %s: %s", r->options->rundir,
+			 strerror(errno));
+		return -1;
+	}
+	h->new_board = true;
+	r->carry = carry_open(&r->board, h->state.board_fd, why, sizeof(why));
+	if (!r->carry) {
+		snprintf(error, size, "the board cannot be carried over: %s", why);
+		return -1;
+	}
+	carry_all(r->carry);
+	return 0;
+}
+
+static int open_board(struct realm *r, struct heir *h, const struct settings *s, char *error,
+		      size_t size)
+{
+	char why[256];
+	int bad = board_open(&r->board, h->state.board_fd);
+
+	if (bad)
+		r->board.base = NULL;
+	if (bad < 0) {
+		snprintf(error, size, "the board cannot be mapped: %s", strerror(errno));
+		return -1;
+	}
+	if (bad == 0 && rows_fit(&r->board, s, why, sizeof(why)) == 0)
+		return 0;
+	if (bad == 0)
+		board_unmap(&r->board);
+	return make_board(r, h, s, error, size);
+}
+
+static void take_daemon(struct realm *r, struct heir *h)
+{
+	r->daemon = DAEMON_NONE;
+	r->daemon.lock_fd = h->state.lock_fd;
+	r->daemon.pid_fd = h->state.pid_fd;
+	snprintf(r->daemon.pid_path, sizeof(r->daemon.pid_path), "%s", h->state.pid_path);
+}
+
+int inherit_realm(struct realm *r, struct heir *h, char *error, size_t size)
+{
+	char warning[512] = "";
+	struct settings *s;
+
+	r->heir = h;
+	take_daemon(r, h);
+	s = read_settings(r, h, error, size);
+	if (!s)
+		return -1;
+	limit_raise(s, s->listeners_count, warning, sizeof(warning));
+	if (restore_listeners(&r->listeners, &h->state)) {
+		snprintf(error, size, "no memory for the listeners");
+		goto fail;
+	}
+	if (open_board(r, h, s, error, size))
+		goto fail;
+	r->gen = open_generation(r, h, s, error, size);
+	if (!r->gen)
+		goto fail;
+	errlog_open(r->gen->logs.error_fd, r->gen->settings->log_level, -1);
+	if (*warning)
+		errlog(ERRLOG_WARN, "%s", warning);
+	if (h->restoring)
+		release_listeners(&r->listeners, &h->state);
+	if (foreign_generations(r, &h->state)) {
+		snprintf(error, size, "no memory for the generations");
+		return -1;
+	}
+	return rows_assign(&r->board, r->gen, error, size);
+fail:
+	settings_free(s);
+	return -1;
+}
+
+/* Children. */
+
+static struct generation *generation_of(const struct realm *r, uint32_t number)
+{
+	for (struct generation *g = r->generations; g; g = g->next)
+		if (g->number == number)
+			return g;
+	return NULL;
+}
+
+static enum child_state state_of(const char *name)
+{
+	for (unsigned i = 0; i < CHILD_STATES; i++)
+		if (!strcmp(child_state_name((enum child_state)i), name))
+			return (enum child_state)i;
+	return CHILD_STUCK; /* one that this version does not know: it is waited for, no more */
+}
+
+static int enter_child(const struct realm *r, struct slots *s, const struct state_child *from)
+{
+	struct generation *g = generation_of(r, from->generation);
+	struct slot *slot = from->slot < s->room ? &s->slot[from->slot] : NULL;
+	struct child *c = slot && from->half < BOARD_HALVES ? &slot->child[from->half] : NULL;
+
+	if (!g || !c || child_lives(c)) {
+		errlog(ERRLOG_ERROR, "worker %u (pid %ld) cannot be taken over: it has no place",
+		       from->slot, (long)from->pid);
+		return 0;
+	}
+	if (!g->foreign && share_list(&c->share, g, slot->index, r->heir->state.workers))
+		return -1;
+	generation_use(g);
+	c->gen = g;
+	c->state = state_of(from->state);
+	c->cause = from->asked ? CAUSE_ASKED : CAUSE_NONE;
+	c->pid = from->pid;
+	c->standby = from->standby;
+	c->predecessor = from->predecessor;
+	c->instance = from->instance;
+	c->control_fd = from->control_fd;
+	c->started_us = from->started_us;
+	c->ready_us = from->ready_us;
+	c->deadline_us = from->deadline_us;
+	c->until_us = from->until_us;
+	c->drain_flags = from->drain_flags;
+	if (from->instance > slot->instance) {
+		slot->instance = from->instance;
+		slot->last_half = from->half;
+	}
+	return 0;
+}
+
+int inherit_children(const struct realm *r, struct slots *s)
+{
+	const struct state *state = &r->heir->state;
+
+	s->instances = state->instances;
+	for (uint32_t i = 0; i < state->children_count; i++)
+		if (enter_child(r, s, &state->children[i]))
+			return -1;
+	return 0;
+}
+
+static bool is_ours(pid_t pid)
+{
+	siginfo_t info;
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* The other program has buried them. How they ended is not known any more. */
+void inherit_mourn(const struct heir *h, struct slots *s, uint64_t now_us)
+{
+	for (uint32_t i = 0; i < h->state.children_count; i++) {
+		const struct state_child *c = &h->state.children[i];
+
+		if (c->standby > 0 && !is_ours(c->standby))
+			slots_died(s, c->standby, 0, now_us);
+		if (!is_ours(c->pid))
+			slots_died(s, c->pid, 0, now_us);
+	}
+}
+
+static bool is_known(struct slots *s, pid_t pid)
+{
+	for (uint32_t i = 0; i < slots_children(s); i++) {
+		const struct child *c = slots_child(s, i);
+
+		if (child_lives(c) && (c->pid == pid || c->standby == pid || c->predecessor == pid))
+			return true;
+	}
+	return false;
+}
+
+static unsigned end_unknown(struct slots *s)
+{
+	char path[64];
+	unsigned ended = 0;
+	long pid;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%ld/children", (long)getpid());
+	FILE *in = fopen(path, "re");
+
+	while (in && fscanf(in, "%ld", &pid) == 1) {
+		if (is_known(s, (pid_t)pid))
+			continue;
+		kill((pid_t)pid, SIGKILL);
+		ended++;
+	}
+	if (in)
+		fclose(in);
+	return ended;
+}
+
+/* A worker may clone a standby while it is ended, hence the rounds. They are buried as others are.
+ */
+void inherit_end_strangers(struct slots *s)
+{
+	for (int round = 0; round < 3 && end_unknown(s); round++)
+		;
+}
+
+/* The end of it. */
+
+static void close_inherited(struct heir *h)
+{
+	if (h->state.program_fd >= 0)
+		close(h->state.program_fd);
+	if (h->state.board_fd >= 0)
+		close(h->state.board_fd);
+	if (!h->restoring) { /* else they are the generation's */
+		for (uint32_t i = 0; i < h->state.log_fds_count; i++)
+			close(h->state.log_fds[i]);
+		if (h->state.error_fd >= 0)
+			close(h->state.error_fd);
+	}
+	if (h->state_fd >= 0)
+		close(h->state_fd);
+}
+
+/* They live as long as their workers. */
+static void release_foreign(struct generation *g)
+{
+	for (struct generation *next; g; g = next) {
+		next = g->next;
+		if (g->foreign)
+			generation_release(g);
+	}
+}
+
+void inherit_settle(struct realm *r)
+{
+	char path[PATH_MAX];
+
+	if (!r->heir->restoring)
+		wayback_close();
+	snprintf(path, sizeof(path), "%s/%s", r->options->rundir, BOARD_FILE);
+	if (r->heir->new_board && board_place(path))
+		errlog(ERRLOG_ERROR, "the new board cannot be put in its place %s: %s", path,
+		       strerror(errno));
+	if (!r->heir->restoring)
+		release_listeners(&r->listeners, &r->heir->state);
+	release_foreign(r->generations);
+	inherit_close(r->heir);
+	r->heir = NULL;
+}
+
+void inherit_forget(const struct heir *h)
+{
+	struct heir copy = *h;
+
+	if (h->test_workers_fail)
+		_exit(1);
+	close_inherited(&copy);
+}
+
+void inherit_close(struct heir *h)
+{
+	close_inherited(h);
+	state_free(&h->state);
+	h->state_fd = -1;
+}
