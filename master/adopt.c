@@ -243,10 +243,13 @@ struct letter {
 /* Returns 1; 0: nothing is there; -1: it is gone. */
 static int receive(int fd, struct letter *l)
 {
-	alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+	alignas(
+	    struct cmsghdr) char space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
 	struct iovec iov = {l, offsetof(struct letter, pid)};
-	struct msghdr h = {
-	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
+	struct msghdr h = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = space,
+			   .msg_controllen = sizeof(space)};
 
 	*l = (struct letter){.fd = -1};
 	ssize_t n = recvmsg(fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -324,8 +327,8 @@ static void hear_all(struct orphan *all, unsigned n, struct state *out, uint64_t
 
 		for (unsigned i = 0; i < n; i++)
 			if (all[i].fd >= 0 && !all[i].whole)
-				polls[waiting++] =
-				    (struct pollfd){.fd = all[i].fd, .events = POLLIN};
+				polls[waiting++] = (struct pollfd){.fd = all[i].fd,
+								   .events = POLLIN};
 		if (!waiting)
 			return;
 		poll(polls, waiting, (int)((until_us - now_us) / 1000) + 1);

@@ -18,10 +18,10 @@ int adopt_listen(int rundir_fd, uint32_t slot, uint32_t half);
 void adopt_unlink(int rundir_fd, uint32_t slot, uint32_t half);
 
 /*
- * Asks all who are there, and makes a state of their answers, with all its descriptors: generations,
- * listeners, children, the board. Takes two seconds at most: who does not answer is killed, so that
- * its standby does; who does not answer then is left to itself. Returns how many were found; 0: none
- * (and the state is empty); -1 with errno.
+ * Asks all who are there, and makes a state of their answers, with all its descriptors:
+ * generations, listeners, children, the board. Takes two seconds at most: who does not answer is
+ * killed, so that its standby does; who does not answer then is left to itself. Returns how many
+ * were found; 0: none (and the state is empty); -1 with errno.
  */
 int adopt_find(struct state *out, const char *rundir, int rundir_fd);
 

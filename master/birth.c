@@ -9,10 +9,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "master/adopt.h"
 #include "master/policy.h"
 #include "master/privilege.h"
 #include "worker/errlog.h"
@@ -55,7 +57,8 @@ static void take_row(const struct child *c, const struct birth *b)
 	board_write_end(&row->seq);
 }
 
-static _Noreturn void live(const struct child *c, const struct birth *b, int control_fd)
+static _Noreturn void live(const struct child *c, const struct birth *b, int control_fd,
+			   int adopt_fd)
 {
 	const struct settings *s = b->gen->settings;
 	struct worker_env env = {
@@ -65,6 +68,9 @@ static _Noreturn void live(const struct child *c, const struct birth *b, int con
 	    .generation = b->gen->number,
 	    .row = c->row,
 	    .control_fd = control_fd,
+	    .adopt_fd = adopt_fd,
+	    .master_uid = geteuid(),
+	    .instance = b->instance,
 	    .listen_fds = c->share.fds,
 	    .listen_ids = c->share.ids,
 	    .listen_count = c->share.count,
@@ -88,6 +94,22 @@ static _Noreturn void live(const struct child *c, const struct birth *b, int con
 	_exit(worker_run(&env));
 }
 
+/* A worker without one serves as well as others: it is only not found when the master dies. */
+static int open_adoption(const struct child *c, const struct birth *b)
+{
+	static struct errlog_limit limit;
+	int fd = -1;
+
+	if (b->rundir_fd < 0)
+		return -1;
+	fd = adopt_listen(b->rundir_fd, c->slot, c->row % BOARD_HALVES);
+	if (fd < 0)
+		errlog_limited(&limit, ERRLOG_WARN,
+			       "worker %u has no socket in the run directory: %s", c->slot,
+			       strerror(errno));
+	return fd;
+}
+
 int birth_worker(struct child *c, const struct birth *b)
 {
 	int pair[2];
@@ -97,13 +119,16 @@ int birth_worker(struct child *c, const struct birth *b)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair))
 		goto fail_pair;
 	c->control_fd = pair[0];
+	int adopt_fd = open_adoption(c, b);
 	pid_t pid = fork();
 
 	if (pid < 0)
 		goto fail_fork;
 	if (pid == 0)
-		live(c, b, pair[1]);
+		live(c, b, pair[1], adopt_fd);
 	close(pair[1]);
+	if (adopt_fd >= 0)
+		close(adopt_fd);
 	generation_use(b->gen);
 	c->state = CHILD_STARTING;
 	c->cause = CAUSE_NONE;
@@ -120,6 +145,8 @@ int birth_worker(struct child *c, const struct birth *b)
 fail_fork:;
 	int e = errno;
 
+	if (adopt_fd >= 0)
+		close(adopt_fd);
 	close(pair[0]);
 	close(pair[1]);
 	c->control_fd = -1;

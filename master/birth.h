@@ -16,6 +16,7 @@ struct birth {
 	uint32_t workers;  /* how many there are to be: decides over shares of reuseport sockets */
 	uint64_t instance; /* number of this start, from 1, never used twice */
 	uint64_t now_us;
+	int rundir_fd; /* where a new master finds the worker if this one dies; -1: nowhere */
 	/* Runs in the child: closes what belongs to the master and to other children. */
 	void (*forget)(void *arg, const struct child *self);
 	void *forget_arg;

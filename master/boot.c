@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "master/adopt.h"
 #include "master/conf.h"
 #include "master/inherit.h"
 #include "master/limit.h"
@@ -91,33 +92,65 @@ static int open_board(struct realm *r, char *error, size_t size)
 	return rows_assign(&r->board, r->gen, error, size);
 }
 
-static int open_generation(struct realm *r, struct settings *s, char *error, size_t size)
+static void tell_unclaimed(struct realm *r)
+{
+	unsigned unclaimed = listen_unclaimed(&r->listeners);
+
+	if (unclaimed)
+		errlog(ERRLOG_WARN,
+		       "%u inherited sockets are in no listen of the configuration and were closed",
+		       unclaimed);
+}
+
+static bool find_orphans(const struct realm *r, struct heir *h)
+{
+	struct state state;
+	int found;
+
+	errlog_open(STDERR_FILENO, ERRLOG_NOTICE, -1); /* until there is a log */
+	found = adopt_find(&state, r->options->rundir, r->daemon.lock_fd);
+	if (found <= 0) {
+		state_free(&state);
+		return false;
+	}
+	inherit_orphans(h, &state);
+	return true;
+}
+
+static int open_generation(struct realm *r, struct heir *h, struct settings **s, char *error,
+			   size_t size)
 {
 	char warning[512] = "";
-	unsigned unclaimed;
-
-	if (limit_raise(s, s->listeners_count, warning, sizeof(warning)) &&
-	    (!r->options->foreground || strcmp(s->error_log, "stderr")))
+	if (limit_raise(*s, (*s)->listeners_count, warning, sizeof(warning)) &&
+	    (!r->options->foreground || strcmp((*s)->error_log, "stderr")))
 		warnx("warning: %s", warning); /* else the log says it in the same place */
 	if (!r->options->foreground && daemon_fork(&r->daemon)) {
 		snprintf(error, size, "cannot go into the background: %s", strerror(errno));
 		return -1;
 	}
-	r->gen = generation_open(&r->generations, s, 1, s->workers, &r->listeners, error, size);
-	if (!r->gen)
-		return -1;
-	errlog_open(r->gen->logs.error_fd, s->log_level, -1);
+	/* Those whom a master has left behind serve, and have the sockets. */
+	if (find_orphans(r, h)) {
+		if (inherit_realm(r, h, s, error, size))
+			return -1;
+	} else {
+		r->gen = generation_open(&r->generations, *s, 1, (*s)->workers, &r->listeners,
+					 error, size);
+		if (!r->gen)
+			return -1;
+		*s = NULL; /* the generation's from here on */
+	}
+	errlog_open(r->gen->logs.error_fd, r->gen->settings->log_level, -1);
 	if (*warning)
 		errlog(ERRLOG_WARN, "%s", warning);
-	unclaimed = listen_unclaimed(&r->listeners);
-	if (unclaimed)
-		errlog(ERRLOG_WARN,
-		       "%u inherited sockets are in no listen of the configuration and were closed",
-		       unclaimed);
+	if (r->heir)
+		errlog(ERRLOG_NOTICE,
+		       "found %u workers of a master that died: taking over from them",
+		       h->state.children_count);
+	tell_unclaimed(r);
 	return 0;
 }
 
-static int prepare(struct realm *r, struct settings **s, char *error, size_t size)
+static int prepare(struct realm *r, struct heir *h, struct settings **s, char *error, size_t size)
 {
 	if (daemon_make_rundir(r->options->rundir, error, size))
 		return -1;
@@ -127,12 +160,11 @@ static int prepare(struct realm *r, struct settings **s, char *error, size_t siz
 		snprintf(error, size, "LISTEN_FDS makes no sense");
 		return -1;
 	}
-	if (open_generation(r, *s, error, size))
+	if (open_generation(r, h, s, error, size))
 		return -1;
-	*s = NULL; /* the generation's from here on */
 	if (daemon_write_pid(&r->daemon, error, size))
 		return -1;
-	return open_board(r, error, size);
+	return r->heir ? 0 : open_board(r, error, size);
 }
 
 static void give_back(struct realm *r)
@@ -142,6 +174,14 @@ static void give_back(struct realm *r)
 		generation_retire(r->generations, &r->listeners);
 		generation_release(r->generations);
 	}
+	/* What it was to inherit is still with those who have it: no file is removed. */
+	while (r->listeners.first) {
+		r->listeners.first->users = 1;
+		r->listeners.first->ino = 0;
+		listen_put(&r->listeners, r->listeners.first);
+	}
+	if (r->heir)
+		inherit_close(r->heir);
 	listen_unclaimed(&r->listeners);
 	carry_close(r->carry);
 	if (r->board.base)
@@ -154,6 +194,7 @@ static int serve_on(const struct options *o)
 {
 	struct realm r = {.options = o, .daemon = DAEMON_NONE};
 	struct heir heir;
+	struct settings *s = NULL;
 	char error[1024];
 	int status = 1;
 
@@ -162,7 +203,7 @@ static int serve_on(const struct options *o)
 	if (inherit_open(&heir, o, error, sizeof(error)))
 		goto fail;
 	notify_open();
-	if (inherit_realm(&r, &heir, error, sizeof(error)))
+	if (inherit_realm(&r, &heir, &s, error, sizeof(error)))
 		goto fail;
 	status = supervise(&r);
 	give_back(&r);
@@ -180,6 +221,7 @@ int boot_serve(const struct options *o)
 		return serve_on(o);
 	struct realm r = {.options = o, .daemon = DAEMON_NONE};
 	struct settings *s = read_settings(o);
+	struct heir heir;
 	char error[1024];
 	int status = 1;
 
@@ -189,7 +231,7 @@ int boot_serve(const struct options *o)
 	signal(SIGXFSZ, SIG_IGN); /* a log at its size limit is an error to be read */
 	notify_open();
 	warn_early(o, s);
-	if (prepare(&r, &s, error, sizeof(error)))
+	if (prepare(&r, &heir, &s, error, sizeof(error)))
 		daemon_report(&r.daemon, 1, error);
 	else
 		status = supervise(&r);

@@ -8,13 +8,16 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "master/adopt.h"
 #include "master/policy.h"
 #include "worker/errlog.h"
 #include "worker/worker.h"
@@ -122,7 +125,8 @@ static void order(const struct child *c, uint32_t kind, uint32_t flags, uint64_t
 
 static void kill_standby(struct child *c)
 {
-	if (c->standby > 0)
+	/* The end of one that is no child of ours is not told: another process may be called so. */
+	if (c->standby > 0 && (c->pid_fd < 0 || adopt_is_kin(c->standby, 0)))
 		kill(c->standby, SIGKILL);
 	c->standby = 0;
 }
@@ -302,7 +306,9 @@ static void describe_touched(const struct child *c, char *out, size_t size)
 
 static void describe_status(int status, char *out, size_t size)
 {
-	if (WIFSIGNALED(status))
+	if (status == CHILD_UNKNOWN)
+		snprintf(out, size, "ended");
+	else if (WIFSIGNALED(status))
 		snprintf(out, size, "killed by signal %d (%s)%s", WTERMSIG(status),
 			 sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?",
 			 WCOREDUMP(status) ? ", core dumped" : "");
@@ -348,6 +354,9 @@ static void bury(struct child *c)
 	if (c->control_fd >= 0)
 		close(c->control_fd);
 	c->control_fd = -1;
+	if (c->pid_fd >= 0)
+		close(c->pid_fd);
+	c->pid_fd = -1;
 	kill_standby(c);
 	c->predecessor = 0;
 	c->succeeded = false;
@@ -374,6 +383,32 @@ static enum child_fate goes(struct child *c, const struct child_news *n)
 	return FATE_GONE;
 }
 
+int child_adopt(struct child *c)
+{
+	c->pid_fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+	return c->pid_fd < 0 ? -1 : 0;
+}
+
+void child_let_go(struct child *c)
+{
+	c->standby = 0; /* it goes on as well */
+	bury(c);
+}
+
+bool child_has_ended(const struct child *c)
+{
+	struct pollfd p = {.fd = c->pid_fd, .events = POLLIN};
+
+	return c->pid_fd >= 0 && poll(&p, 1, 0) > 0;
+}
+
+int child_end_status(const struct child *c)
+{
+	const struct worker_row *row = board_worker(c->board, c->row);
+
+	return row->pid == (uint64_t)c->pid && row->state == WORKER_GONE ? 0 : CHILD_UNKNOWN;
+}
+
 /* Says how the process ended, and counts it. */
 static void tell_death(struct child *c, pid_t pid, int status, const char *more)
 {
@@ -392,6 +427,12 @@ static void succeed(struct child *c, uint64_t now_us)
 {
 	c->pid = c->standby;
 	c->standby = 0;
+	if (c->pid_fd >= 0) {
+		int old = c->pid_fd;
+
+		child_adopt(c);
+		close(old);
+	}
 	c->guard_us = now_us + POLICY_GUARD_US;
 	c->ready_us = now_us;
 	c->giving = false;
@@ -406,7 +447,7 @@ static void succeed(struct child *c, uint64_t now_us)
 
 static bool may_succeed(const struct child *c)
 {
-	if (c->standby <= 0)
+	if (c->standby <= 0 || (c->pid_fd >= 0 && !adopt_is_kin(c->standby, 0)))
 		return false;
 	return c->state == CHILD_READY || c->state == CHILD_DRAINING || c->cause == CAUSE_HANG;
 }
@@ -436,9 +477,16 @@ static bool is_ours(pid_t pid)
 	return pid > 1 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
+static bool may_be_standby(const struct child *c, uint64_t pid)
+{
+	if (pid > INT32_MAX)
+		return false;
+	return c->pid_fd < 0 ? is_ours((pid_t)pid) : adopt_is_kin((pid_t)pid, c->pid);
+}
+
 static enum child_fate has_standby(struct child *c, const struct child_news *n)
 {
-	if (n->subject > INT32_MAX || !is_ours((pid_t)n->subject))
+	if (!may_be_standby(c, n->subject))
 		return impossible(c, n);
 	c->standby = (pid_t)n->subject;
 	return FATE_LIVES;

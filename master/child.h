@@ -55,12 +55,17 @@ enum child_cause {
 	CAUSE_HANG
 };
 
+/* How one ended that is no child of this process cannot be known. */
+enum {
+	CHILD_UNKNOWN = -1
+};
+
 /* What an event says; fields that it does not need are 0. */
 struct child_news {
 	uint64_t now_us;
 	uint64_t until_us;             /* CHILD_DRAIN: CLOCK_MONOTONIC */
 	uint32_t flags;                /* CHILD_DRAIN: of struct control_msg */
-	int status;                    /* CHILD_DIES: of waitpid(2) */
+	int status;                    /* CHILD_DIES: of waitpid(2), or CHILD_UNKNOWN */
 	uint64_t subject;              /* CHILD_SAYS_STANDBY, CHILD_SAYS_GIVEN */
 	const struct child *successor; /* CHILD_DRAIN: takes the connections; NULL: they end */
 };
@@ -82,6 +87,7 @@ struct child {
 	bool alone;             /* is to be told again to drain: see slots_watch() */
 	bool giving;            /* was told to give connections, and has not said CONTROL_GIVEN */
 	pid_t pid;
+	int pid_fd;        /* of pid, if that is no child of this process; owned; -1: it is */
 	pid_t standby;     /* becomes pid when that dies; 0: none */
 	pid_t predecessor; /* its standby has spoken before its death was seen; 0: none */
 	bool succeeded;    /* its death was seen before its standby has spoken */
@@ -107,6 +113,17 @@ enum child_fate child_event(struct child *c, enum child_event event, const struc
 
 /* Reads what the child says on its channel, to its end. Never blocks. */
 void child_listen(struct child *c, uint64_t now_us);
+
+/* It was the child of a master that died: from here on its end is told by a descriptor. Returns 0,
+ * or -1 with errno. */
+int child_adopt(struct child *c);
+
+/* Gives one that was adopted back to itself. */
+void child_let_go(struct child *c);
+
+/* One that was adopted: has it ended? Then its row tells what can be known of how. */
+bool child_has_ended(const struct child *c);
+int child_end_status(const struct child *c);
 
 /* Tells it something. Returns 0, or -1 with errno: a child that cannot be told hangs, and its
  * heartbeat will tell. */

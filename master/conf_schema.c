@@ -144,8 +144,7 @@ static const struct conf_option location[] = {
     {.name = "status", .kind = CONF_STATUS, ROW(location, status, int), .min = 200, .max = 599},
     {STRING("text", CONF_TEXT, location, text, NULL)},
     {BOOL("health", extra, health, "false")},
-    DEBUG_LOCATION_OPTIONS
-    FILES_OPTIONS,
+    DEBUG_LOCATION_OPTIONS FILES_OPTIONS,
     {SIZE("max_body", location, max_body, NULL, TIB)},
     {SECTION("header", header), .titled = true},
     {SECTION("error_page", error_page), .titled = true},
@@ -183,6 +182,7 @@ static const struct conf_option root[] = {
     {DURATION("orphan", settings, orphan_us, "60s", DAY)},
     {DURATION("lame_duck", settings, lame_duck_us, "0s", DAY)},
     {BOOL("standby", settings, standby, "true")},
+    {BOOL("rebalance", settings, rebalance, "false")},
     {STRING("error_log", CONF_PATH, settings, error_log, "stderr"), .words = error_logs},
     {CHOICE("log_level", settings, log_level, "notice", levels)},
     {STRING("access_log", CONF_PATH, extra, access_log, "off"), .words = access_logs},

@@ -200,7 +200,7 @@ void daemon_forget(struct daemon *d)
 	close_lock(d);
 }
 
-void daemon_close(struct daemon *d)
+void daemon_remove_pid(struct daemon *d)
 {
 	struct stat ours, there;
 
@@ -210,5 +210,10 @@ void daemon_close(struct daemon *d)
 		 ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
 		unlink(d->pid_path);
 	d->pid = NULL;
+}
+
+void daemon_close(struct daemon *d)
+{
+	daemon_remove_pid(d);
 	close_lock(d);
 }

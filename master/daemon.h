@@ -49,7 +49,10 @@ void daemon_report(struct daemon *d, int status, const char *text);
 /* In a child: closes, and removes nothing. */
 void daemon_forget(struct daemon *d);
 
-/* At the end: removes the pid file. */
+/* Removes the pid file. */
+void daemon_remove_pid(struct daemon *d);
+
+/* At the end: the same, and gives everything back. */
 void daemon_close(struct daemon *d);
 
 #endif

@@ -113,6 +113,12 @@ int inherit_open(struct heir *h, const struct options *o, char *error, size_t si
 	return 0;
 }
 
+void inherit_orphans(struct heir *h, struct state *state)
+{
+	*h = (struct heir){.state = *state, .state_fd = -1, .adopting = true};
+	*state = STATE_EMPTY;
+}
+
 /* The realm. */
 
 static int restore_listeners(struct listen_set *set, const struct state *s)
@@ -213,9 +219,11 @@ static int foreign_generations(struct realm *r, const struct state *s)
 static int make_board(struct realm *r, struct heir *h, const struct settings *s, char *error,
 		      size_t size)
 {
-	struct board_sizes sizes = carry_sizes(h->state.board_fd, rows_sizes(s));
+	struct board_sizes sizes = rows_sizes(s);
 	char path[PATH_MAX], why[256];
 
+	if (h->state.board_fd >= 0)
+		sizes = carry_sizes(h->state.board_fd, sizes);
 	snprintf(path, sizeof(path), "%s/%s", r->options->rundir, BOARD_FILE);
 	if (board_make(&r->board, path, &sizes)) {
 		r->board.base = NULL;
@@ -224,6 +232,8 @@ static int make_board(struct realm *r, struct heir *h, const struct settings *s,
 		return -1;
 	}
 	h->new_board = true;
+	if (h->state.board_fd < 0)
+		return 0; /* somebody removed it: nothing is to be carried */
 	r->carry = carry_open(&r->board, h->state.board_fd, why, sizeof(why));
 	if (!r->carry) {
 		snprintf(error, size, "the board cannot be carried over: %s", why);
@@ -237,7 +247,7 @@ static int open_board(struct realm *r, struct heir *h, const struct settings *s,
 		      size_t size)
 {
 	char why[256];
-	int bad = board_open(&r->board, h->state.board_fd);
+	int bad = h->state.board_fd < 0 ? 1 : board_open(&r->board, h->state.board_fd);
 
 	if (bad)
 		r->board.base = NULL;
@@ -260,26 +270,28 @@ static void take_daemon(struct realm *r, struct heir *h)
 	snprintf(r->daemon.pid_path, sizeof(r->daemon.pid_path), "%s", h->state.pid_path);
 }
 
-int inherit_realm(struct realm *r, struct heir *h, char *error, size_t size)
+int inherit_realm(struct realm *r, struct heir *h, struct settings **s, char *error, size_t size)
 {
 	char warning[512] = "";
-	struct settings *s;
 
 	r->heir = h;
-	take_daemon(r, h);
-	s = read_settings(r, h, error, size);
-	if (!s)
-		return -1;
-	limit_raise(s, s->listeners_count, warning, sizeof(warning));
+	if (!h->adopting) {
+		take_daemon(r, h);
+		*s = read_settings(r, h, error, size);
+		if (!*s)
+			return -1;
+		limit_raise(*s, (*s)->listeners_count, warning, sizeof(warning));
+	}
 	if (restore_listeners(&r->listeners, &h->state)) {
 		snprintf(error, size, "no memory for the listeners");
-		goto fail;
+		return -1;
 	}
-	if (open_board(r, h, s, error, size))
-		goto fail;
-	r->gen = open_generation(r, h, s, error, size);
+	if (open_board(r, h, *s, error, size))
+		return -1;
+	r->gen = open_generation(r, h, *s, error, size);
 	if (!r->gen)
-		goto fail;
+		return -1;
+	*s = NULL;
 	errlog_open(r->gen->logs.error_fd, r->gen->settings->log_level, -1);
 	if (*warning)
 		errlog(ERRLOG_WARN, "%s", warning);
@@ -290,9 +302,6 @@ int inherit_realm(struct realm *r, struct heir *h, char *error, size_t size)
 		return -1;
 	}
 	return rows_assign(&r->board, r->gen, error, size);
-fail:
-	settings_free(s);
-	return -1;
 }
 
 /* Children. */
@@ -322,19 +331,29 @@ static int enter_child(const struct realm *r, struct slots *s, const struct stat
 	if (!g || !c || child_lives(c)) {
 		errlog(ERRLOG_ERROR, "worker %u (pid %ld) cannot be taken over: it has no place",
 		       from->slot, (long)from->pid);
+		if (from->control_fd >= 0)
+			close(from->control_fd); /* an orphan drains by itself */
 		return 0;
 	}
 	if (!g->foreign && share_list(&c->share, g, slot->index, r->heir->state.workers))
 		return -1;
+	c->pid = from->pid;
+	c->control_fd = from->control_fd;
+	if (r->heir->adopting && child_adopt(c)) {
+		errlog(ERRLOG_ERROR, "worker %u (pid %ld) of the former master is gone", c->slot,
+		       (long)c->pid);
+		close(c->control_fd);
+		c->control_fd = -1;
+		c->pid = 0;
+		return 0;
+	}
 	generation_use(g);
 	c->gen = g;
 	c->state = state_of(from->state);
 	c->cause = from->asked ? CAUSE_ASKED : CAUSE_NONE;
-	c->pid = from->pid;
 	c->standby = from->standby;
 	c->predecessor = from->predecessor;
 	c->instance = from->instance;
-	c->control_fd = from->control_fd;
 	c->started_us = from->started_us;
 	c->ready_us = from->ready_us;
 	c->deadline_us = from->deadline_us;
@@ -425,7 +444,7 @@ static void close_inherited(struct heir *h)
 		close(h->state.program_fd);
 	if (h->state.board_fd >= 0)
 		close(h->state.board_fd);
-	if (!h->restoring) { /* else they are the generation's */
+	if (!h->restoring && !h->adopting) { /* else they are the generation's */
 		for (uint32_t i = 0; i < h->state.log_fds_count; i++)
 			close(h->state.log_fds[i]);
 		if (h->state.error_fd >= 0)
@@ -449,7 +468,7 @@ void inherit_settle(struct realm *r)
 {
 	char path[PATH_MAX];
 
-	if (!r->heir->restoring)
+	if (!r->heir->restoring && !r->heir->adopting)
 		wayback_close();
 	snprintf(path, sizeof(path), "%s/%s", r->options->rundir, BOARD_FILE);
 	if (r->heir->new_board && board_place(path))

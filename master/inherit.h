@@ -17,11 +17,13 @@
 
 struct options;
 struct realm;
+struct settings;
 
 struct heir {
 	struct state state;
 	int state_fd;   /* owned */
 	bool restoring; /* this program was executed again, since the other one failed */
+	bool adopting;  /* the master of before died: its workers are no children of this process */
 	bool new_board; /* another file, which is not in its place yet */
 	bool test_workers_fail;
 	char why[512]; /* restoring: why */
@@ -37,8 +39,15 @@ int inherit_check(void);
 /* Reads the state and opens the way back. Returns 0, or -1 with the sentence in error. */
 int inherit_open(struct heir *h, const struct options *o, char *error, size_t size);
 
-/* Fills the realm, whose options are set. Returns 0, or -1 with the sentence in error. */
-int inherit_realm(struct realm *r, struct heir *h, char *error, size_t size);
+/* From the workers of a master that died (adopt.h); *state is the heir's from then on. */
+void inherit_orphans(struct heir *h, struct state *state);
+
+/*
+ * Fills the realm, whose options are set; of orphans, one whose daemon is locked, with the settings
+ * in *s. They are the realm's, and *s is NULL, from the moment that it has a generation. Returns 0,
+ * or -1 with the sentence in error.
+ */
+int inherit_realm(struct realm *r, struct heir *h, struct settings **s, char *error, size_t size);
 
 /* Enters the children; then says of those that are not there any more that they died. Returns 0, or
  * -1 with errno. */

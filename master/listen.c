@@ -221,9 +221,11 @@ int listen_restore(struct listen_set *set, const struct bound *b, const int *fds
 	copy->users = 1;
 	copy->ticket = 0;
 	name_bound(copy);
-	copy->dev = b->dev;
-	copy->ino = b->ino;
-	copy->made = b->made;
+	if (b->ino) {
+		copy->dev = b->dev;
+		copy->ino = b->ino;
+		copy->made = b->made;
+	}
 	/* Behind those that are there: the order of the list stays. */
 	while (*at)
 		at = &(*at)->next;

@@ -74,7 +74,7 @@ void listen_close_socket(struct bound *b, unsigned j);
 /*
  * Enters an address that is bound already, with its sockets, which it owns from then on, and one
  * user: to be given back by listen_put(). b has addr, addr_len, reuseport, inherited, backlog,
- * opened, dev, ino and made. Returns 0, or -1 with errno.
+ * opened, dev, ino and made (ino 0: the file that is there now). Returns 0, or -1 with errno.
  */
 int listen_restore(struct listen_set *set, const struct bound *b, const int *fds, unsigned count);
 

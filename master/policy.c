@@ -77,6 +77,55 @@ uint64_t policy_stop_next_us(uint64_t began_us, uint64_t drain_us, uint32_t numb
 	return began_us + drain_us / slots * (number + 1);
 }
 
+/* Is it worth while? Sets the share of each, rounded down and up. */
+static bool is_uneven(const struct policy_load *loads, uint32_t n, uint64_t *low, uint64_t *high)
+{
+	uint64_t sum = 0, most = 0, fewest = UINT64_MAX;
+
+	for (uint32_t i = 0; i < n; i++) {
+		sum += loads[i].conns;
+		most = loads[i].conns > most ? loads[i].conns : most;
+		fewest = loads[i].conns < fewest ? loads[i].conns : fewest;
+	}
+	if (n < 2 || most - fewest < POLICY_UNEVEN || (most - fewest) * 10 <= most)
+		return false;
+	*low = sum / n;
+	*high = *low + (sum % n != 0);
+	return true;
+}
+
+/* What it can give. Its idle ones may be more than it has, for a moment. */
+static uint64_t surplus(const struct policy_load *load, uint64_t share)
+{
+	uint64_t over = load->conns > share ? load->conns - share : 0;
+
+	return over < load->idle ? over : load->idle;
+}
+
+uint32_t policy_rebalance(const struct policy_load *loads, uint32_t n, struct policy_move *moves)
+{
+	uint64_t low, high, gives = 0, takes = 0;
+	uint32_t from = 0, to = 0, count = 0;
+
+	if (!is_uneven(loads, n, &low, &high))
+		return 0;
+	/* Each step ends the giving of one worker or the taking of one: never more than n moves. */
+	while (count < n) {
+		for (; !gives && from < n; from++)
+			gives = surplus(&loads[from], high);
+		for (; !takes && to < n; to++)
+			takes = loads[to].conns < low ? low - loads[to].conns : 0;
+		if (!gives || !takes)
+			break;
+		moves[count] = (struct policy_move){from - 1, to - 1,
+						    gives < takes ? gives : takes};
+		gives -= moves[count].count;
+		takes -= moves[count].count;
+		count++;
+	}
+	return count;
+}
+
 int policy_wait_ms(uint64_t now_us, const uint64_t *deadlines, unsigned n, uint64_t tick_us)
 {
 	uint64_t wait_us = tick_us;

@@ -24,6 +24,8 @@
 #define POLICY_RETURN_US  (5 * POLICY_SECOND_US)  /* for its workers to hand back what they have */
 #define POLICY_QUIT_US    (1 * POLICY_SECOND_US)  /* from CONTROL_QUIT to KILL */
 #define POLICY_OVERDUE_US (2 * POLICY_SECOND_US)  /* from the end of a drain to KILL */
+#define POLICY_GIVE_US    (5 * POLICY_SECOND_US)  /* for CONTROL_GIVEN */
+#define POLICY_BALANCE_US (5 * POLICY_SECOND_US)  /* between two looks at the balance */
 #define POLICY_REOPEN_US  (5 * POLICY_SECOND_US)  /* for CONTROL_REOPENED */
 #define POLICY_KILL_US    (10 * POLICY_SECOND_US) /* for the kernel to end one that was killed */
 #define POLICY_STUCK_US \
@@ -82,6 +84,23 @@ int policy_roll_next(const uint8_t *marks, uint32_t n);
 /* The moment by which the slot of this number (0 .. slots-1, in the order of draining) of a stop
  * that began at began_us must have made way for the next one, so that all end within drain_us. */
 uint64_t policy_stop_next_us(uint64_t began_us, uint64_t drain_us, uint32_t number, uint32_t slots);
+
+/*
+ * Who gives how many connections to whom, so that all workers have the same number. A worker gives
+ * idle ones only. Nothing moves while the most and the fewest differ by less than POLICY_UNEVEN
+ * connections, or by a tenth or less. moves has room for n; returns how many there are. Of several
+ * moves of one giver only the first is to be made now, then the numbers are looked at again.
+ */
+#define POLICY_UNEVEN 16u
+struct policy_load {
+	uint64_t conns;
+	uint64_t idle; /* of those */
+};
+struct policy_move {
+	uint32_t from, to; /* indices of loads */
+	uint64_t count;
+};
+uint32_t policy_rebalance(const struct policy_load *loads, uint32_t n, struct policy_move *moves);
 
 /* Milliseconds to wait, for poll(2): until the soonest of the deadlines (0 = none), rounded up, and
  * never longer than tick_us. */

@@ -440,6 +440,17 @@ void rows_inherit(const struct board *b, enum master_state state, uint64_t now_u
 	board_write_end(&m->seq);
 }
 
+void rows_rebalanced(const struct board *b, enum result result, uint64_t conns)
+{
+	struct master_row *m = b->master;
+
+	board_write_begin(&m->seq);
+	m->rebalances++;
+	m->rebalance_result = result;
+	m->rebalanced += conns;
+	board_write_end(&m->seq);
+}
+
 void rows_reopened(const struct board *b, enum result result)
 {
 	struct master_row *m = b->master;

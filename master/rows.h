@@ -46,5 +46,6 @@ void rows_upgrade_ended(const struct board *b, const char *why, uint64_t now_us)
 /* Another program goes on in this process: the row stays, its version is ours. */
 void rows_inherit(const struct board *b, enum master_state state, uint64_t now_us);
 void rows_reopened(const struct board *b, enum result result);
+void rows_rebalanced(const struct board *b, enum result result, uint64_t conns);
 
 #endif

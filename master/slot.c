@@ -12,13 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "master/adopt.h"
 #include "master/birth.h"
 #include "master/policy.h"
 #include "worker/errlog.h"
 
 int slots_open(struct slots *s, const struct board *b)
 {
-	*s = (struct slots){.room = b->sizes.slots, .board = b};
+	*s = (struct slots){.room = b->sizes.slots, .board = b, .rundir_fd = -1};
 	s->slot = calloc(s->room, sizeof(*s->slot));
 	if (!s->slot)
 		return -1;
@@ -30,6 +31,7 @@ int slots_open(struct slots *s, const struct board *b)
 			c->slot = i;
 			c->row = i * BOARD_HALVES + half;
 			c->control_fd = -1;
+			c->pid_fd = -1;
 			c->board = b;
 		}
 	}
@@ -115,6 +117,14 @@ enum slot_standing slot_standing(const struct slot *s)
 	return s->failed_starts || s->failed_forks ? SLOT_FAILED : SLOT_PENDING;
 }
 
+struct child *slot_worker(struct slot *s)
+{
+	for (unsigned half = 0; half < BOARD_HALVES; half++)
+		if (s->child[half].state == CHILD_READY && is_current(s, &s->child[half]))
+			return &s->child[half];
+	return NULL;
+}
+
 bool slot_serves(const struct slot *s)
 {
 	for (unsigned half = 0; half < BOARD_HALVES; half++)
@@ -163,6 +173,7 @@ static void start(struct slots *s, struct slot *slot, uint64_t now_us)
 	    .workers = slot->want_workers,
 	    .instance = s->instances + 1,
 	    .now_us = now_us,
+	    .rundir_fd = s->rundir_fd,
 	    .forget = s->forget,
 	    .forget_arg = s->forget_arg,
 	};
@@ -185,8 +196,8 @@ static bool is_freer(const struct child *a, const struct child *b)
 	return !b || board_worker(a->board, a->row)->conns < board_worker(b->board, b->row)->conns;
 }
 
-/* The one in its slot that has what the slot wants, else the other one there: it passes them on when
- * it has to leave itself. */
+/* The one in its slot that has what the slot wants, else the other one there: it passes them on
+ * when it has to leave itself. */
 static const struct child *successor_in(const struct slot *own, const struct child *leaves)
 {
 	const struct child *found = NULL;
@@ -388,6 +399,9 @@ static void died(struct slots *s, struct slot *slot, struct child *c, int status
 		return;
 	}
 	enum child_fate fate = child_event(c, CHILD_DIES, &news);
+
+	if (!child_lives(c) && s->rundir_fd >= 0)
+		adopt_unlink(s->rundir_fd, c->slot, c->row % BOARD_HALVES);
 
 	if (mourned && (fate == FATE_DEAD || fate == FATE_UNBORN))
 		count_death(s, slot, fate, c, now_us);

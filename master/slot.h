@@ -39,7 +39,8 @@ struct slots {
 	uint64_t fresh_us;      /* all were given a fresh turn then: no older heartbeat counts */
 	unsigned fork_failures; /* in a row */
 	uint64_t next_fork_us;
-	void (*forget)(void *arg, const struct child *self); /* see struct birth */
+	int rundir_fd;                                       /* see struct birth */
+	void (*forget)(void *arg, const struct child *self); /* the same */
 	void *forget_arg;
 	char failure[256]; /* why the last start failed */
 };
@@ -58,6 +59,9 @@ enum slot_standing {
 	SLOT_FAILED /* a start failed since slot_want(); it is tried again all the same */
 };
 enum slot_standing slot_standing(const struct slot *s);
+
+/* Its worker that serves, has what the slot wants, and stays; NULL: none. */
+struct child *slot_worker(struct slot *s);
 
 bool slot_serves(const struct slot *s); /* has a ready worker, of whatever generation */
 bool slot_lives(const struct slot *s);  /* has any process */

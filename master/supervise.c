@@ -22,6 +22,7 @@
 #include "master/notify.h"
 #include "master/policy.h"
 #include "master/realm.h"
+#include "master/rebalance.h"
 #include "master/reopen.h"
 #include "master/roll.h"
 #include "master/rows.h"
@@ -46,7 +47,7 @@ enum {
 
 /* Signals read in one turn. */
 struct post {
-	bool deaths, stop, stop_now, reload, reopen, upgrade, empty;
+	bool deaths, stop, stop_now, reload, reopen, upgrade, empty, rebalance;
 	int more, fewer;
 };
 
@@ -57,6 +58,7 @@ struct master {
 	struct roll roll;
 	struct stop stop;
 	struct reopen reopen;
+	struct rebalance rebalance;
 	struct upgrade upgrade;
 	bool upgrade_asked; /* once nothing else is under way */
 	uint64_t return_until_us;
@@ -94,9 +96,12 @@ static void forget(void *arg, const struct child *self)
 	if (m->realm->heir)
 		inherit_forget(m->realm->heir);
 	listen_forget(&m->realm->listeners, self->share.fds, self->share.count);
-	for (uint32_t i = 0; i < slots_children(&m->slots); i++)
+	for (uint32_t i = 0; i < slots_children(&m->slots); i++) {
 		if (slots_child(&m->slots, i)->control_fd >= 0)
 			close(slots_child(&m->slots, i)->control_fd);
+		if (slots_child(&m->slots, i)->pid_fd >= 0)
+			close(slots_child(&m->slots, i)->pid_fd);
+	}
 }
 
 /* What slots want. */
@@ -115,9 +120,29 @@ static void want_all(struct master *m, struct generation *gen, uint32_t workers)
 
 /* Boot. */
 
+static bool is_upgrading(const struct master *m)
+{
+	return m->realm->heir && !m->realm->heir->adopting;
+}
+
+/* The workers of before are those of a reload from here on. */
+static void succeed(struct master *m)
+{
+	struct realm *r = m->realm;
+
+	m->slots.held = false;
+	generation_apply(r->gen);
+	rows_in_force(&r->board, r->gen, m->now_us);
+	inherit_settle(r);
+	rows_settle(&r->board, r->gen);
+}
+
 static void boot_done(struct master *m)
 {
 	char text[128];
+
+	if (m->realm->heir)
+		succeed(m);
 
 	m->phase = RUNNING;
 	status_text(m, text, sizeof(text));
@@ -141,14 +166,10 @@ static void upgrade_done(struct master *m)
 
 	strlcpy(from, r->heir->state.version, sizeof(from));
 	m->phase = RUNNING;
-	m->slots.held = false;
 	status_text(m, text, sizeof(text));
-	generation_apply(r->gen);
-	rows_in_force(&r->board, r->gen, m->now_us);
 	rows_state(&r->board, MASTER_RUNNING);
 	rows_upgrade_ended(&r->board, NULL, m->now_us);
-	inherit_settle(r);
-	rows_settle(&r->board, r->gen);
+	succeed(m);
 	notify_ready(text);
 	errlog(ERRLOG_NOTICE, "upgraded from drover %s to " DROVER_VERSION ": %s", from, text);
 }
@@ -193,12 +214,15 @@ static void return_step(struct master *m)
 
 static void boot_failed(struct master *m)
 {
-	if (m->realm->heir) {
+	if (is_upgrading(m)) {
 		return_begin(m, m->slots.failure);
 		return;
 	}
 	errlog(ERRLOG_ERROR, "cannot start: %s", m->slots.failure);
-	daemon_report(&m->realm->daemon, 1, m->slots.failure);
+	/* Those of a master that died go on as they did before this one came. */
+	for (uint32_t i = 0; i < slots_children(&m->slots); i++)
+		if (slots_child(&m->slots, i)->pid_fd >= 0)
+			child_let_go(slots_child(&m->slots, i));
 	m->status = 1;
 	m->phase = STOPPING;
 	stop_at_once(&m->stop, &m->slots, m->now_us);
@@ -215,9 +239,9 @@ static void boot_step(struct master *m)
 		}
 		settled = settled && slot_standing(&m->slots.slot[i]) == SLOT_SETTLED;
 	}
-	if (m->realm->heir && settled)
+	if (is_upgrading(m) && settled)
 		upgrade_done(m);
-	else if (m->realm->heir && m->now_us >= m->boot_until_us)
+	else if (is_upgrading(m) && m->now_us >= m->boot_until_us)
 		return_begin(m, "its workers were not ready in time");
 	else if (settled || (m->now_us >= m->boot_until_us && slots_serving(&m->slots)))
 		boot_done(m);
@@ -455,7 +479,7 @@ static void roll_turn(struct master *m)
 static void leave_running(struct master *m)
 {
 	bool pending = m->reloading || m->reload_asked;
-	bool upgrading = m->upgrade_asked || upgrade_checks(&m->upgrade) || m->realm->heir;
+	bool upgrading = m->upgrade_asked || upgrade_checks(&m->upgrade) || is_upgrading(m);
 
 	m->phase = STOPPING;
 	m->slots.held = false;
@@ -541,6 +565,9 @@ static void read_signal(struct post *post, const struct signalfd_siginfo *info)
 	 * order. */
 	bool from_terminal = info->ssi_code == SI_KERNEL;
 
+	/* No constant. */
+	if (info->ssi_signo == (uint32_t)SIGRTMIN)
+		post->rebalance = true;
 	switch (info->ssi_signo) {
 	case SIGCHLD:
 		post->deaths = true;
@@ -607,6 +634,19 @@ static void carry_workers(struct master *m)
 	m->realm->carry = NULL;
 }
 
+/* Those who are no children of this process. */
+static void bury_adopted(struct master *m)
+{
+	for (uint32_t i = 0; i < slots_children(&m->slots); i++) {
+		struct child *c = slots_child(&m->slots, i);
+
+		if (!child_lives(c) || !child_has_ended(c))
+			continue;
+		carry_workers(m);
+		slots_died(&m->slots, c->pid, child_end_status(c), m->now_us);
+	}
+}
+
 static void bury_dead(struct master *m)
 {
 	siginfo_t info = {0};
@@ -643,6 +683,8 @@ static void act_on_post(struct master *m)
 		on_empty(m);
 	if (post.upgrade)
 		on_upgrade(m);
+	if (post.rebalance)
+		rebalance_ask(&m->rebalance);
 }
 
 static void hear_children(struct master *m)
@@ -663,6 +705,21 @@ static void reopen_turn(struct master *m)
 	rows_reopened(&m->realm->board, outcome == REOPEN_DONE ? RESULT_OK : RESULT_FAILED);
 	errlog(ERRLOG_NOTICE, "logs reopened%s",
 	       outcome == REOPEN_DONE ? "" : ", but not all of them");
+}
+
+static void rebalance_turn(struct master *m)
+{
+	bool may_begin = m->phase == RUNNING && m->roll.state == ROLL_IDLE && !m->slots.held;
+	enum rebalance_outcome outcome = rebalance_step(
+	    &m->rebalance, &m->slots, may_begin, m->realm->gen->settings->rebalance, m->now_us);
+
+	if (outcome == REBALANCE_NONE)
+		return;
+	rows_rebalanced(&m->realm->board, outcome == REBALANCE_DONE ? RESULT_OK : RESULT_FAILED,
+			m->rebalance.moved);
+	errlog(ERRLOG_NOTICE, "rebalanced: %" PRIu64 " connections have another worker%s",
+	       m->rebalance.moved,
+	       outcome == REBALANCE_DONE ? "" : "; a worker did not give in time");
 }
 
 static void tick(struct master *m)
@@ -686,6 +743,7 @@ static void wait_for_post(struct master *m)
 	    slots_next_us(&m->slots, m->now_us),
 	    stop_next_us(&m->stop),
 	    m->reopen.waiting ? m->reopen.deadline_us : 0,
+	    rebalance_next_us(&m->rebalance),
 	    upgrade_checks(&m->upgrade) ? m->upgrade.deadline_us : 0,
 	    m->phase == RETURNING ? m->return_until_us : 0,
 	    m->tick_us,
@@ -698,6 +756,10 @@ static void wait_for_post(struct master *m)
 	for (uint32_t i = 0; i < slots_children(&m->slots); i++)
 		if (slots_child(&m->slots, i)->control_fd >= 0)
 			m->polls[n++] = (struct pollfd){.fd = slots_child(&m->slots, i)->control_fd,
+							.events = POLLIN};
+	for (uint32_t i = 0; i < slots_children(&m->slots); i++)
+		if (slots_child(&m->slots, i)->pid_fd >= 0)
+			m->polls[n++] = (struct pollfd){.fd = slots_child(&m->slots, i)->pid_fd,
 							.events = POLLIN};
 	poll(m->polls, n,
 	     policy_wait_ms(m->now_us, deadlines, sizeof(deadlines) / sizeof(deadlines[0]),
@@ -725,6 +787,7 @@ static void turn(struct master *m)
 	read_time(m);
 	act_on_post(m);
 	hear_children(m);
+	bury_adopted(m);
 	slots_watch(&m->slots, m->now_us);
 	if (m->phase == BOOTING)
 		boot_step(m);
@@ -740,6 +803,7 @@ static void turn(struct master *m)
 		m->over = stop_step(&m->stop, &m->slots, m->realm->generations,
 				    &m->realm->listeners, m->now_us);
 	reopen_turn(m);
+	rebalance_turn(m);
 	tick(m);
 }
 
@@ -752,6 +816,7 @@ static int open_signals(void)
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaddset(&set, signals[i]);
+	sigaddset(&set, SIGRTMIN);
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -1;
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -765,11 +830,12 @@ static int open_master(struct master *m)
 	if (m->signal_fd < 0 || slots_open(&m->slots, &r->board) ||
 	    roll_open(&m->roll, m->slots.room))
 		return -1;
-	m->polls = calloc(2 + (size_t)slots_children(&m->slots), sizeof(*m->polls));
+	m->polls = calloc(2 + 2 * (size_t)slots_children(&m->slots), sizeof(*m->polls));
 	if (!m->polls)
 		return -1;
 	m->slots.forget = forget;
 	m->slots.forget_arg = m;
+	m->slots.rundir_fd = r->daemon.lock_fd;
 	m->workers_asked = NOBODY_ASKED;
 	m->last_number = r->heir && r->heir->restoring ? r->heir->state.last : r->gen->number;
 	return r->heir ? inherit_children(r, &m->slots) : 0;
@@ -812,7 +878,10 @@ static void begin_beside(struct master *m)
 	const struct state *from = &r->heir->state;
 	bool changed = from->workers != from->configured; /* by TTIN, TTOU or WINCH */
 
-	rows_inherit(&r->board, MASTER_UPGRADING, m->now_us);
+	if (r->heir->adopting)
+		rows_start(&r->board, m->now_us, (uint64_t)getpid());
+	else
+		rows_inherit(&r->board, MASTER_UPGRADING, m->now_us);
 	set_workers(m, changed && from->workers <= m->slots.room ? from->workers
 								 : r->gen->settings->workers);
 	m->slots.held = true;
@@ -862,6 +931,11 @@ int supervise(struct realm *realm)
 	}
 	rows_state(&realm->board, MASTER_STOPPED);
 	errlog(ERRLOG_NOTICE, "stopped");
+	if (m.status) {
+		/* Whoever waits for this daemon finds it gone. */
+		daemon_remove_pid(&realm->daemon);
+		daemon_report(&realm->daemon, m.status, m.slots.failure);
+	}
 	close_master(&m);
 	return m.status;
 }

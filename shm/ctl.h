@@ -124,6 +124,7 @@ int ctl_listeners(struct ctl *c);
 int ctl_servers(struct ctl *c);
 int ctl_reload(struct ctl *c);
 int ctl_reopen(struct ctl *c);
+int ctl_rebalance(struct ctl *c);
 int ctl_stop(struct ctl *c);
 int ctl_upgrade(struct ctl *c);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * droverctl reload, reopen, stop, upgrade: a signal to the master, and then the board tells what came of it.
- * The master's part: on a request it counts it and sets its result to pending in one write of its
- * row, and later writes the result likewise.
+ * droverctl reload, reopen, rebalance, stop, upgrade: a signal to the master, then the board tells
+ * what came of it. The master's part: on a request it counts it and sets its result to pending in
+ * one write of its row, and later writes the result likewise.
  */
 #include "shm/ctl.h"
 
@@ -99,6 +99,11 @@ static int begin(struct act *a, struct ctl *c, int number)
 	status = check_master(c, a->pid);
 	if (status != CTL_OK)
 		return status;
+	/* A master that does not know the signal may die of it. */
+	if (a->count_field != NULL &&
+	    reader_field(c->reader, reader_table(c->reader, "master"), a->count_field) == NULL)
+		return ctl_fail(c, CTL_USAGE,
+				"this drover is of a version that cannot do it: nothing was done");
 	if (a->count_field != NULL)
 		a->count = reader_row_u64(&c->view.master, a->count_field);
 	a->began_us = times_mono_us();
@@ -280,10 +285,9 @@ static int await_upgrade(const struct act *a)
 			return CTL_OK;
 		/* The process stays the same, and its name is of no help in between. */
 		if (!alive_check(a->pid, 0))
-			status = ctl_fail(a->c, CTL_WRONG,
-					  "the master, process " U64
-					  ", ended before the upgrade did",
-					  a->pid);
+			status = ctl_fail(
+			    a->c, CTL_WRONG,
+			    "the master, process " U64 ", ended before the upgrade did", a->pid);
 		else if (times_mono_us() >= a->end_us)
 			status = time_out(a, "the upgrade");
 	}
@@ -340,6 +344,36 @@ int ctl_upgrade(struct ctl *c)
 		       before, after, generation, workers, workers == 1 ? "" : "s", seconds(&a));
 	}
 	return CTL_OK;
+}
+
+int ctl_rebalance(struct ctl *c)
+{
+	struct act a = {.count_field = "rebalances", .result_field = "rebalance_result"};
+	uint64_t moved = 0;
+	struct json j;
+	const char *result;
+	int status = begin(&a, c, SIGRTMIN);
+
+	if (status == CTL_OK) {
+		moved = reader_row_u64(&c->view.master, "rebalanced");
+		status = await_answer(&a, "rebalancing");
+	}
+	if (status != CTL_OK)
+		return status;
+	result = reader_row_enum(&c->view.master, a.result_field);
+	moved = reader_row_u64(&c->view.master, "rebalanced") - moved;
+	status = strcmp(result, "ok") == 0 ? CTL_OK : CTL_WRONG;
+	if (c->json) {
+		begin_json(&a, &j, result);
+		json_u64(&j, "moved", moved);
+		json_finish(&j);
+	} else if (status == CTL_OK) {
+		printf("rebalanced: " U64 " connection%s moved in %.2f s\n", moved,
+		       moved == 1 ? "" : "s", seconds(&a));
+	} else {
+		fprintf(stderr, "droverctl: a worker did not give in time; " U64 " moved\n", moved);
+	}
+	return status;
 }
 
 /* Overwrites the line of the last second. */

@@ -95,6 +95,17 @@ static void judge_reload(struct status *s)
 		ago(s, reader_row_u64(s->master, "reload_us"), when), error);
 }
 
+static void judge_upgrade(struct status *s)
+{
+	char when[PRINT_SHORT], error[600];
+
+	if (!is(reader_row_enum(s->master, "upgrade_result"), "failed"))
+		return;
+	reader_row_text(s->master, "upgrade_error", error, sizeof(error));
+	problem(s, "the last upgrade failed %s, and the old program serves on: %s",
+		ago(s, reader_row_u64(s->master, "upgrade_us"), when), error);
+}
+
 /* A dead worker whose slot another one fills is history: worker_deaths counts it. */
 static bool slot_is_filled(const struct view *v, uint32_t slot)
 {
@@ -149,6 +160,7 @@ static void judge(struct status *s, const struct ctl *c)
 	if (v->master_life == VIEW_ALIVE && is(s->state, "running") && s->ready < s->wanted)
 		problem(s, U64 " of " U64 " workers are ready", s->ready, s->wanted);
 	judge_reload(s);
+	judge_upgrade(s);
 	s->conns = view_sum(v, "conns");
 	view_hist(v, reader_field(c->reader, workers, "latency"), s->latency);
 }
@@ -211,22 +223,39 @@ static void print_head(const struct status *s)
 		     s->problems - PROBLEMS);
 }
 
+/* What came of the last reload or upgrade, if there was any. */
+static void print_last(const struct status *s, const char *what)
+{
+	char title[32], field[48], when[PRINT_SHORT];
+	const char *result;
+	uint64_t all;
+
+	snprintf(field, sizeof(field), "%ss", what);
+	all = reader_row_u64(s->master, field);
+	if (all == 0)
+		return;
+	snprintf(field, sizeof(field), "%s_result", what);
+	result = reader_row_enum(s->master, field);
+	snprintf(field, sizeof(field), "%s_us", what);
+	if (is(result, "pending"))
+		strcpy(when, "under way");
+	else
+		ago(s, reader_row_u64(s->master, field), when);
+	snprintf(title, sizeof(title), "last %s", what);
+	snprintf(field, sizeof(field), "%s_failures", what);
+	line(s, title, false, "%s, %s (" U64 " %ss, " U64 " failed)", result, when, all, what,
+	     reader_row_u64(s->master, field));
+}
+
 static void print_configuration(const struct status *s)
 {
-	const char *result = reader_row_enum(s->master, "reload_result");
 	char config[512], when[PRINT_SHORT];
 
 	reader_row_text(s->master, "config", config, sizeof(config));
 	line(s, "configuration", false, "%s, loaded %s", config[0] != '\0' ? config : "built in",
 	     ago(s, reader_row_u64(s->master, "configured_us"), when));
-	if (reader_row_u64(s->master, "reloads") == 0)
-		return;
-	if (is(result, "pending"))
-		strcpy(when, "under way");
-	else
-		ago(s, reader_row_u64(s->master, "reload_us"), when);
-	line(s, "last reload", false, "%s, %s (" U64 " reloads, " U64 " failed)", result, when,
-	     reader_row_u64(s->master, "reloads"), reader_row_u64(s->master, "reload_failures"));
+	print_last(s, "reload");
+	print_last(s, "upgrade");
 }
 
 static void print_workers(const struct status *s)

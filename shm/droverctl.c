@@ -58,6 +58,8 @@ static const struct command {
     {"servers", ctl_servers, "a", false, "[-a]", "what each server section did"},
     {"reload", ctl_reload, "t", false, "[-t SECONDS]", "read the configuration anew"},
     {"reopen", ctl_reopen, "t", false, "[-t SECONDS]", "reopen the log files"},
+    {"rebalance", ctl_rebalance, "t", false, "[-t SECONDS]",
+     "spread idle connections evenly over the workers"},
     {"upgrade", ctl_upgrade, "t", false, "[-t SECONDS]",
      "execute the program's file anew, in the same process"},
     {"stop", ctl_stop, "tN", false, "[--now] [-t SECONDS]", "drain and stop, or stop at once"},

@@ -162,6 +162,9 @@
 	X(COUNTER, uint64_t, upgrade_failures, , "upgrades", BRIEF, "Upgrades that left the old program serving") \
 	X(ENUM, uint32_t, upgrade_result, , "result", BRIEF, "What came of the last upgrade")      \
 	X(TIME, uint64_t, upgrade_us, , "us", BRIEF, "When the last upgrade ended")                \
+	X(COUNTER, uint64_t, rebalances, , "", FULL, "Times idle connections were spread anew over the workers") \
+	X(ENUM, uint32_t, rebalance_result, , "result", FULL, "What came of the last rebalancing") \
+	X(COUNTER, uint64_t, rebalanced, , "conns", FULL, "Connections that changed their worker by rebalancing") \
 	X(COUNTER, uint64_t, reopens, , "", FULL, "Times the logs were reopened")                  \
 	X(ENUM, uint32_t, reopen_result, , "result", FULL, "What came of the last reopening")      \
 	X(TEXT, char, reload_error, [512], "", BRIEF, "Why the last reload failed: file, line, reason") \

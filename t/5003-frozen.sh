@@ -113,8 +113,10 @@ none_new() {
 	[ ${#all[@]} -eq "$before" ]
 }
 ok 'all processes stand still' wait_for 5 none_new
-kill -KILL "${all[@]}"
-finish "$DROVER_PID"
+{
+	kill -KILL "${all[@]}"
+	finish "$DROVER_PID"
+} 2>/dev/null
 for pid in "${all[@]}"; do expect_gone "$pid"; done
 DEAD=$DROVER_PID
 DROVER_PID=

@@ -117,7 +117,8 @@ void accesslog_replace(struct accesslog *a, uint32_t log, int fd)
 		return;
 	}
 	write_out(a, log);
-	/* The number stays, so that whoever shares the descriptor table finds the new file by it. */
+	/* The number stays, so that whoever shares the descriptor table finds the new file by it.
+	 */
 	if (a->buffer[log]->fd < 0) {
 		a->buffer[log]->fd = fd;
 		return;

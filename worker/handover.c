@@ -36,7 +36,8 @@ void handover_begin(struct handover_out *o, int fd, uint32_t limit)
 
 bool handover_done(const struct handover_out *o, const struct conns *cs)
 {
-	return o->acked == o->sent && (o->stopped || o->sent >= o->limit || o->next_row >= cs->row->conns_high);
+	return o->acked == o->sent &&
+	       (o->stopped || o->sent >= o->limit || o->next_row >= cs->row->conns_high);
 }
 
 void handover_stop(struct handover_out *o)

@@ -17,7 +17,8 @@ enum {
 	ORPHAN_VERSION = 1 /* of the two messages below; another one is not spoken to */
 };
 
-/* The first message. msg: CONTROL_ORPHAN with ORPHAN_VERSION as flags and the instance as arg_us. */
+/* The first message. msg: CONTROL_ORPHAN with ORPHAN_VERSION as flags and the instance as arg_us.
+ */
 struct orphan_hello {
 	struct control_msg msg;
 	uint32_t row; /* of the board */
@@ -25,7 +26,7 @@ struct orphan_hello {
 	uint32_t draining; /* 1 or 0 */
 	uint32_t sockets;  /* so many messages follow */
 	uint64_t started_us;
-	uint64_t until_us; /* end of the drain; 0: none */
+	uint64_t until_us;          /* end of the drain; 0: none */
 	uint64_t drain_us, hang_us; /* settings */
 };
 

@@ -151,7 +151,8 @@ struct settings {
 	const char *user, *group; /* NULL: stay */
 	uid_t uid;
 	gid_t gid;
-	bool standby; /* each worker has one */
+	bool standby;   /* each worker has one */
+	bool rebalance; /* the master spreads idle connections over the workers unasked */
 	uint32_t worker_connections;
 	uint32_t max_conns_per_address; /* per worker; 0 = no limit */
 	uint64_t drain_us, hang_us, orphan_us, lame_duck_us;

@@ -208,8 +208,8 @@ void takeover_rebuild(struct conns *cs, uint64_t unserved_us, struct takeover *t
 			continue;
 		if (i == suspect)
 			note_suspect(cs, i, t);
-		if (i != suspect && !c->doomed &&
-		    (c->flags & (CONN_MOVING | CONN_ARRIVING)) == 0 && sound(cs, i)) {
+		if (i != suspect && !c->doomed && (c->flags & (CONN_MOVING | CONN_ARRIVING)) == 0 &&
+		    sound(cs, i)) {
 			keep(cs, i, unserved_us);
 			t->kept++;
 		} else {
@@ -262,7 +262,8 @@ static void claim_all(struct claims *l, const struct conns *cs, const int *mine,
 
 void takeover_close_strays(const struct conns *cs, const int *mine, uint32_t count)
 {
-	struct claims l = {calloc(count + cs->row->conns_high + cs->files.high + 1, sizeof(int)), 0};
+	struct claims l = {calloc(count + cs->row->conns_high + cs->files.high + 1, sizeof(int)),
+			   0};
 	unsigned first = STDERR_FILENO + 1;
 
 	if (l.fd == NULL)

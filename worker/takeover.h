@@ -12,9 +12,9 @@
 #include "worker/conn.h"
 
 struct takeover {
-	uint32_t kept; /* connections that go on */
-	uint32_t lost; /* that could not: the one being served, and records that were spoilt */
-	uint32_t away; /* that were on their way to or from another worker, which has them */
+	uint32_t kept;    /* connections that go on */
+	uint32_t lost;    /* that could not: the one being served, and records that were spoilt */
+	uint32_t away;    /* that were on their way to or from another worker, which has them */
 	uint64_t suspect; /* id of the connection that was being served; 0 = none */
 	char request[sizeof(((struct conn_row *)0)->request)]; /* of it */
 	struct conn_row row;                                   /* of it */

@@ -29,18 +29,19 @@
 #include "worker/standby.h"
 #include "worker/takeover.h"
 
-/* Event data: what kind of thing in the upper half, which one in the lower. */
-#define TAG_CONN    ((uint64_t)0 << 32)
-#define TAG_LISTEN  ((uint64_t)1 << 32)
-#define TAG_CONTROL ((uint64_t)2 << 32)
-#define TAG_GIVE    ((uint64_t)3 << 32) /* the channel that connections leave by */
-#define TAG_ADOPT   ((uint64_t)5 << 32) /* a new master */
-#define TAG_TAKE                                                                         \
-	((uint64_t)4 << 32) /* those that they come by: the lower half is the descriptor \
-			     */
+/* Event data: what kind of thing in the upper bits, which one in the lower half. */
+#define TAG_SHIFT   56
+#define TAG_CONN    ((uint64_t)0 << TAG_SHIFT)
+#define TAG_LISTEN  ((uint64_t)1 << TAG_SHIFT)
+#define TAG_CONTROL ((uint64_t)2 << TAG_SHIFT)
+#define TAG_GIVE    ((uint64_t)3 << TAG_SHIFT) /* the channel that connections leave by */
+#define TAG_ADOPT   ((uint64_t)5 << TAG_SHIFT) /* a new master */
+#define TAG_TAKE \
+	((uint64_t)4 << TAG_SHIFT) /* those that they come by: the lower half is the descriptor */
 
 enum {
 	EVENTS_A_TURN = 512,
+	ID_BITS = 24, /* of a connection's number, between tag and record */
 	SECOND_US = 1000000,
 	ALONE_US = 2 * SECOND_US, /* a draining worker waits so long for another successor */
 	LOG_FDS_MOST = 64
@@ -175,12 +176,21 @@ static void say(struct worker *w, enum control_kind kind)
 	say_with(w, kind, 0);
 }
 
+/* The record, and enough of the connection's number to tell it from the next one there: a socket
+ * that another process still holds for a moment goes on reporting after it was closed here. */
+static uint64_t conn_data(const struct worker *w, uint32_t i)
+{
+	const uint64_t number = conn_row(&w->conns, i)->id & (((uint64_t)1 << ID_BITS) - 1);
+
+	return TAG_CONN | number << 32 | i;
+}
+
 /* Edge-triggered and once for the life of the connection: no further epoll_ctl is needed. */
 static void poll_conn(struct worker *w, uint32_t i)
 {
 	struct conn *c = conn_at(&w->conns, i);
 	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-				.data.u64 = TAG_CONN | i};
+				.data.u64 = conn_data(w, i)};
 
 	if (c->doomed)
 		return;
@@ -611,17 +621,20 @@ static void serve_events(struct worker *w, int count)
 {
 	for (int k = 0; k < count; k++) {
 		uint64_t data = w->events[k].data.u64;
+		uint64_t tag = data >> TAG_SHIFT << TAG_SHIFT;
 		uint32_t which = (uint32_t)data;
 
-		if (data >> 32 == TAG_CONN >> 32)
+		if (tag == TAG_CONN && data != conn_data(w, which))
+			continue;
+		if (tag == TAG_CONN)
 			http_event(w->http, which, w->events[k].events);
-		else if (data >> 32 == TAG_LISTEN >> 32)
+		else if (tag == TAG_LISTEN)
 			accept_batch(w, which);
-		else if (data >> 32 == TAG_TAKE >> 32)
+		else if (tag == TAG_TAKE)
 			take(w, (int)which);
-		else if (data >> 32 == TAG_ADOPT >> 32)
+		else if (tag == TAG_ADOPT)
 			be_adopted(w);
-		else if (data >> 32 == TAG_GIVE >> 32)
+		else if (tag == TAG_GIVE)
 			continue; /* give() looks at its channel every turn */
 		else
 			read_control(w);
@@ -697,7 +710,7 @@ static void check_drain(struct worker *w)
 static uint64_t until(const struct worker *w, uint64_t at_us, uint64_t most)
 {
 	return at_us > w->clock.now_us && at_us - w->clock.now_us < most ? at_us - w->clock.now_us
-									  : most;
+									 : most;
 }
 
 static int wait_ms(const struct worker *w)
@@ -745,7 +758,7 @@ static void rearm(struct worker *w)
 {
 	for (uint32_t i = 0; i < w->row->conns_high; i++) {
 		struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-					.data.u64 = TAG_CONN | i};
+					.data.u64 = conn_data(w, i)};
 
 		if (conn_row(&w->conns, i)->state == CONN_FREE)
 			continue;
@@ -767,8 +780,8 @@ static void tell_of_takeover(const struct takeover *t, uint64_t old_pid, uint64_
 	errlog(ERRLOG_WARN,
 	       "took over from process %llu, %llu ms after it was last seen: %u connections go on, "
 	       "%u are with other workers, %u are lost; %s",
-	       (unsigned long long)old_pid, (unsigned long long)unserved_us / 1000, t->kept, t->away,
-	       t->lost, served);
+	       (unsigned long long)old_pid, (unsigned long long)unserved_us / 1000, t->kept,
+	       t->away, t->lost, served);
 }
 
 /* What this process has of the old worker's heap is of any age: descriptors that it names are not
@@ -857,8 +870,7 @@ static void guard(struct worker *w)
 			return;
 		}
 		setproctitle("-drover: standby %u gen %u", w->env->slot, w->env->generation);
-		if (!standby_wait(w->pid_fd, w->row) ||
-		    !standby_claim(&w->legacy->history, self))
+		if (!standby_wait(w->pid_fd, w->row) || !standby_claim(&w->legacy->history, self))
 			_exit(0);
 		setproctitle("-drover: worker %u gen %u", w->env->slot, w->env->generation);
 		take_over(w);

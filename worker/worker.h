@@ -32,10 +32,10 @@ enum control_kind {
 	CONTROL_STANDBY, /* arg_us: process id of the standby that was cloned; it is a child of the
 			    master */
 	CONTROL_TAKEN,   /* the standby speaks: it is the worker now */
-	CONTROL_ALONE,   /* draining, and whoever took the connections is gone: CONTROL_DRAIN again */
-	CONTROL_GIVEN,   /* arg_us connections were given */
-	CONTROL_ORPHAN,  /* worker/orphan.h: to a master that takes over from one that died */
-	CONTROL_SOCKET   /* the same */
+	CONTROL_ALONE, /* draining, and whoever took the connections is gone: CONTROL_DRAIN again */
+	CONTROL_GIVEN, /* arg_us connections were given */
+	CONTROL_ORPHAN, /* worker/orphan.h: to a master that takes over from one that died */
+	CONTROL_SOCKET  /* the same */
 };
 
 enum {

@@ -234,7 +234,8 @@ my ($closed, $kept) = (0, 0);
 for my $c (@conns) {
 	next_piece($c) while @{$c->{out}};
 	go_on($c, 1);
-	difference($c, sprintf '%d answers of %d, then the end', $c->{answers}, $c->{total}) if @{$c->{want}};
+	my $between = $o{m} && $c->{closing} && length $c->{in} == $c->{at};
+	difference($c, sprintf '%d answers of %d, then the end', $c->{answers}, $c->{total}) if @{$c->{want}} && !$between;
 	difference($c, 'closed, which nobody announced') if $c->{eof} && !$c->{closing} && !$o{m};
 	if ($c->{closing} || $c->{eof}) {
 		difference($c, 'the end was announced without need') if !$c->{last} && !$o{m};

@@ -17,6 +17,92 @@ static const struct {
     {6, 16 * S}, {7, 32 * S}, {8, 60 * S}, {9, 60 * S}, {1000, 60 * S}, {UINT32_MAX, 60 * S},
 };
 
+enum {
+	LOADS = 4
+};
+
+static const struct {
+	uint32_t n;
+	struct policy_load loads[LOADS];
+	struct policy_move moves[LOADS + 1]; /* ends with a count of 0 */
+} balances[] = {
+    {0, {{0, 0}}, {{0, 0, 0}}},
+    {1, {{600, 600}}, {{0, 0, 0}}},
+    {2, {{600, 600}, {600, 600}}, {{0, 0, 0}}},
+    {2, {{15, 15}, {0, 0}}, {{0, 0, 0}}},
+    {2, {{16, 16}, {0, 0}}, {{0, 1, 8}}},
+    {2, {{0, 0}, {16, 16}}, {{1, 0, 8}}},
+    /* A tenth of the most. */
+    {2, {{1000, 1000}, {900, 900}}, {{0, 0, 0}}},
+    {2, {{1000, 1000}, {899, 899}}, {{0, 1, 50}}},
+    {3, {{600, 600}, {0, 0}, {0, 0}}, {{0, 1, 200}, {0, 2, 200}}},
+    {3, {{0, 0}, {0, 0}, {601, 601}}, {{2, 0, 200}, {2, 1, 200}}},
+    {4, {{400, 400}, {0, 0}, {400, 400}, {0, 0}}, {{0, 1, 200}, {2, 3, 200}}},
+    {4, {{500, 500}, {300, 300}, {0, 0}, {0, 0}}, {{0, 2, 200}, {0, 3, 100}, {1, 3, 100}}},
+    /* Busy ones stay. */
+    {2, {{600, 100}, {0, 0}}, {{0, 1, 100}}},
+    {2, {{600, 0}, {0, 0}}, {{0, 0, 0}}},
+    {3, {{600, 50}, {300, 300}, {0, 0}}, {{0, 2, 50}}},
+    /* Gauges of a moment. */
+    {2, {{100, 200}, {0, 5}}, {{0, 1, 50}}},
+};
+
+START_TEST(test_rebalance)
+{
+	const struct policy_move *want = balances[_i].moves;
+	struct policy_move moves[LOADS] = {{0, 0, 0}};
+	uint32_t n = policy_rebalance(balances[_i].loads, balances[_i].n, moves), k;
+
+	for (k = 0; want[k].count != 0; k++) {
+		ck_assert_msg(k < n, "row %d: only %u moves", _i, n);
+		ck_assert_msg(moves[k].from == want[k].from && moves[k].to == want[k].to &&
+				  moves[k].count == want[k].count,
+			      "row %d, move %u: %u to %u: %llu", _i, k, moves[k].from, moves[k].to,
+			      (unsigned long long)moves[k].count);
+	}
+	ck_assert_msg(k == n, "row %d: %u moves", _i, n);
+}
+END_TEST
+
+/* Whatever the numbers: nobody gives more than it has idle, or below the share of all, and after
+ * enough rounds of idle ones all are even. */
+START_TEST(test_rebalance_any)
+{
+	enum {
+		N = 16
+	};
+	unsigned seed = (unsigned)_i + 1;
+	uint32_t n = 2 + (uint32_t)rand_r(&seed) % (N - 1);
+	struct policy_load loads[N];
+	struct policy_move moves[N];
+	uint64_t sum = 0, most = 0, fewest = UINT64_MAX;
+
+	for (uint32_t k = 0; k < n; k++) {
+		loads[k].conns = loads[k].idle = (uint64_t)rand_r(&seed) % 5000;
+		sum += loads[k].conns;
+	}
+	for (uint32_t round = 0; round <= n; round++) {
+		uint32_t count = policy_rebalance(loads, n, moves);
+
+		ck_assert_uint_le(count, n);
+		for (uint32_t k = 0; k < count; k++) {
+			struct policy_load *from = &loads[moves[k].from];
+
+			ck_assert_uint_gt(moves[k].count, 0);
+			ck_assert_uint_ge(from->conns, sum / n + moves[k].count);
+			from->conns = from->idle -= moves[k].count;
+			loads[moves[k].to].idle = loads[moves[k].to].conns += moves[k].count;
+			ck_assert_uint_le(loads[moves[k].to].conns, sum / n + 1);
+		}
+	}
+	for (uint32_t k = 0; k < n; k++) {
+		most = loads[k].conns > most ? loads[k].conns : most;
+		fewest = loads[k].conns < fewest ? loads[k].conns : fewest;
+	}
+	ck_assert(most - fewest < POLICY_UNEVEN || (most - fewest) * 10 <= most);
+}
+END_TEST
+
 START_TEST(test_patience)
 {
 	ck_assert_msg(policy_patience_us(patience[_i].deaths) == patience[_i].wait_us,
@@ -186,6 +272,8 @@ int main(void)
 	SRunner *r;
 	int bad;
 
+	tcase_add_loop_test(c, test_rebalance, 0, sizeof(balances) / sizeof(balances[0]));
+	tcase_add_loop_test(c, test_rebalance_any, 0, 100);
 	tcase_add_loop_test(c, test_patience, 0, COUNT(patience));
 	tcase_add_loop_test(c, test_deaths, 0, COUNT(deaths));
 	tcase_add_test(c, test_crash_loop);

@@ -96,8 +96,8 @@ static enum send_result send_bytes(struct conns *cs, uint32_t i)
 }
 
 /*
- * A short count means that the socket is full and an edge will follow. It may also mean that the
- * file has shrunk: the next call, at the edge or from the timer, returns 0 then.
+ * A short count may mean that the socket is full, that the file has shrunk, or that a signal came
+ * in between: the next call tells which, and only after its EAGAIN will an edge follow.
  */
 static enum send_result send_piece(struct conns *cs, uint32_t i, int file_fd, uint64_t *off,
 				   uint64_t *left)
@@ -123,8 +123,6 @@ static enum send_result send_piece(struct conns *cs, uint32_t i, int file_fd, ui
 		*off += (uint64_t)n;
 		*left -= (uint64_t)n;
 		count_out(cs, i, (size_t)n);
-		if ((size_t)n < want)
-			return SEND_BLOCKED;
 		share -= (size_t)n;
 		if (share == 0 && *left > 0)
 			return SEND_PAUSED;
