@@ -52,6 +52,42 @@ quiet_kill ABRT 0
 live_step live
 live_end live 'connections of every kind live through two crashes'
 
+# What the dead worker had been told by the kernel, and did not come to any more, its standby finds out anew: of requests
+# that arrive together the first one kills.
+cat >"$T/together.pl" <<'EOF'
+use strict; use warnings; use IO::Socket::INET;
+my ($port, $pid, $first) = @ARGV;
+my $ask = sub { my ($s, $path) = @_; print {$s} "GET $path HTTP/1.1\r\nHost: site\r\n\r\n"; $s->flush };
+my @all = map { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") or die "connect: $!\n" } 1 .. 50;
+$ask->($_, '/one') for @all;
+my $answer;
+for (@all) { sysread $_, $answer, 4096 or die "no answer to begin with\n" }
+kill STOP => $pid;
+select undef, undef, undef, 0.05;
+my $killer = shift @all;
+$ask->($killer, $first);
+$ask->($_, '/one') for @all;
+kill CONT => $pid;
+alarm 20;
+my $answered = 0;
+for (@all) { $answered++ if sysread($_, $answer, 4096) && $answer =~ /^HTTP\/1.1 200 / }
+print "$answered\n";
+EOF
+if [ -n "$debug" ]; then
+	# Ten seconds after the last crash.
+	now=$(now_ms)
+	cooled() { [ $(($(now_ms) - now)) -ge 10500 ]; }
+	WAIT_FACTOR=1 wait_for 15 cooled
+	before=$(stat_of takeovers)
+	is "$(perl "$T/together.pl" "$PORT" "$(pid_of 0)" /crash 2>&1)" 49 'all others of the same turn are answered'
+	is "$(stat_of takeovers)" $((before + 1)) 'by the standby'
+	is "$(stat_of close_lost)" 2 'one connection is lost'
+	crash
+	wait_stat takeovers -ge $((before + 2))
+else
+	skip 'all others of the same turn are answered' 'not a build for tests'
+fi
+
 # The third within ten seconds: what the arena holds may be what kills.
 spawn idle "$BUILD/herd" -c 20 -n 20 -i 60 -p /1k -w "$T/ready" "127.0.0.1:$PORT"
 idle=$PID
