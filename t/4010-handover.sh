@@ -133,7 +133,8 @@ for ((round = 2; round <= 30; round++)); do reload "reload $round of thirty"; do
 cmp_ok "$slowest" -le $((GONE_MS * WAIT_FACTOR)) "all old workers were gone within a second (at most $slowest ms)"
 is "$(find "/proc/$DROVER_PID/fd" | wc -l)" "$own" 'the master holds as many descriptors as before'
 cmp_ok "$(stat_of fds)" -le "$held" 'the workers too'
-cmp_ok "$(($(rss) - before))" -lt $((2000 * WAIT_FACTOR)) 'the master has not grown by 2 MB'
+# A sanitizer keeps what was freed.
+[ "$WAIT_FACTOR" -gt 1 ] || cmp_ok "$(($(rss) - before))" -lt 2000 'the master has not grown by 2 MB'
 is "$(ready)" '2 0' 'two workers on the board'
 is "$(ctl conns -H | wc -l)" 39 'as many rows as connections'
 ends all 'every answer was right after thirty reloads'

@@ -62,21 +62,21 @@ expect_stat drained_finished -eq 1
 
 # frozen_reload: the successor stops as soon as it is ready, and the old worker sends to it what it has.
 frozen_reload() {
-	old=$(worker_pids)
-	kill -STOP "$old"
+	leaving=$(worker_pids)
+	kill -STOP "$leaving"
 	kill -HUP "$DROVER_PID"
 	wait_for 10 new_is_ready || fail 'the new worker is ready' "$(ctl workers)"
 	kill -STOP "$new"
-	kill -CONT "$old"
+	kill -CONT "$leaving"
 	wait_for 10 all_in_flight || fail 'all is on its way' "$(ctl workers)"
 }
 new_is_ready() {
-	new=$(ctl workers -H | awk -F '\t' -v old="$old" '$4 == "ready" && $3 != old { print $3 }')
+	new=$(ctl workers -H | awk -F '\t' -v old="$leaving" '$4 == "ready" && $3 != old { print $3 }')
 	[ -n "$new" ]
 }
 # Whoever sends a connection away stops watching it: it no longer waits for the peer's end (EPOLLRDHUP).
 all_in_flight() {
-	[ "$(cat "/proc/$old"/fdinfo/* 2>/dev/null | grep -c 'events: *....2...')" -eq 0 ]
+	[ "$(cat "/proc/$leaving"/fdinfo/* 2>/dev/null | grep -c 'events: *....2...')" -eq 0 ]
 }
 
 allow_log 'killed by signal|hangs|standby|successor|did not end'
@@ -88,7 +88,7 @@ live all -m -n 3 -k chunked,length,head,download,idle,fresh,old,queue,behind
 frozen_reload
 kill -KILL "$new"
 ends all 'the successor was killed: every answer was right'
-ok 'the old worker ends' wait_for 20 all_gone "$old"
+ok 'the old worker ends' wait_for 20 all_gone "$leaving"
 is "$(stat_of drained_forced)" 0 'nothing was cut'
 begin 1 'standby = true
 drain = 20s'
@@ -96,15 +96,15 @@ live all -m -n 3 -k chunked,length,head,download,idle,fresh,old,queue,behind
 frozen_reload
 kill -KILL "$new"
 ends all 'the same with a standby'
-ok 'the old worker ends with it' wait_for 20 all_gone "$old"
+ok 'the old worker ends with it' wait_for 20 all_gone "$leaving"
 
 # The old one is killed: what was on its way lives on with the successor, as if nothing had happened.
 begin 1 'standby = false
 drain = 20s'
 live all -n 3 -k chunked,length,head,download,idle,fresh,old,queue,behind,linger,heads
 frozen_reload
-kill -KILL "$old"
-wait_for 10 is_gone "$old"
+kill -KILL "$leaving"
+wait_for 10 is_gone "$leaving"
 kill -CONT "$new"
 ends all 'the old worker was killed: every answer was right, and no connection ended'
 
@@ -114,7 +114,7 @@ drain = 2s
 hang = 60s'
 live all -n 3 -k idle,head,length,chunked,download
 frozen_reload
-ok 'the successor stops: the old worker ends with its drain' wait_for 6 all_gone "$old"
+ok 'the successor stops: the old worker ends with its drain' wait_for 6 all_gone "$leaving"
 is "$(stat_of drained_forced)" 0 'nothing was cut'
 kill -CONT "$new"
 ends all 'every answer was right when it woke, and no connection ended'

@@ -52,7 +52,7 @@ server "s" {
     location "/" { root = "$T/www" }
 }
 EOF
-allow_log 'RLIMIT_NOFILE|descriptors'
+allow_log 'RLIMIT_NOFILE|descriptors|Too many open files'
 # Without CAP_SYS_RESOURCE the limit cannot be raised again.
 if [ "$(id -u)" -eq 0 ]; then lower=(setpriv --bounding-set=-sys_resource --inh-caps=-sys_resource); else lower=(); fi
 launch() {

@@ -47,7 +47,7 @@ REPLY=$(client '
 	syswrite $s, "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n";
 	print heard(.5), "|";
 	syswrite $s, "abc";
-	print heard(.5)')
+	print heard(2)')
 unlike "$REPLY" '100 Continue' 'no leave to send a body to a client that did not ask'
 like "$REPLY" '^\|HTTP/1.1 200 ' 'the request is answered'
 
