@@ -233,7 +233,7 @@ START_TEST(test_escape)
 	char text[512], expected[512];
 
 	for (int before = 1; before <= 36; before++) {
-		for (int after = 1; after <= 36; after += 7) {
+		for (int after = 1; after <= 36; after++) {
 			snprintf(text, sizeof text,
 				 "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: %.*s%s%.*s\r\n\r\n",
 				 before, clean, escapes[_i].bytes, after, clean);
@@ -362,7 +362,7 @@ START_TEST(test_random_addresses)
 	char expected[64], addr[48];
 
 	srand((unsigned)_i);
-	for (int round = 0; round < 1000; round++) {
+	for (int round = 0; round < 5000; round++) {
 		conn = (struct conn_row){.family = 6};
 		for (int i = 0; i < 16; i++)
 			conn.peer[i] = rand() % 3 ? 0 : (uint8_t)rand();
