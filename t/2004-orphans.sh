@@ -39,8 +39,7 @@ is "$("$BUILD/droverctl" --board "$RUN/drover.board.prev" stat -H requests | cut
 
 # All at once.
 mapfile -t all < <(worker_pids)
-list_family # standbys too
-kill -KILL "${FAMILY[@]}"
+kill_family # standbys too
 { wait "$DROVER_PID"; } 2>/dev/null
 DROVER_PID=
 expect_gone "${all[0]}"

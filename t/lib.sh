@@ -215,6 +215,19 @@ no_family() {
 	[ ${#FAMILY[@]} -eq 0 ]
 }
 
+# kill_family: kill -9 of everything at once. One after the other would not do: a standby whose worker dies first has taken over,
+# with a fresh standby beside it, before its own turn comes. So all are stopped first.
+kill_family() {
+	local before=
+	list_family
+	until [ "${FAMILY[*]}" = "$before" ]; do
+		before="${FAMILY[*]}"
+		kill -STOP "${FAMILY[@]}" 2>/dev/null
+		list_family
+	done
+	kill -KILL "${FAMILY[@]}" 2>/dev/null
+}
+
 # Ends whatever this scenario started and did not end. New orphans come to us, hence the rounds.
 end_family() {
 	local round
@@ -225,7 +238,7 @@ end_family() {
 			kill -TERM "${FAMILY[@]}" 2>/dev/null
 			wait_for 1 no_family && return 0
 		fi
-		kill -KILL "${FAMILY[@]}" 2>/dev/null
+		kill_family
 		wait_for 1 no_family && return 0
 	done
 	return 1
