@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The master is killed under load: its workers serve on, and a new drover with the same run directory takes listeners and
-# connections over from them: no request fails, no connection ends, no orphan is left. ROUNDS: how often.
+# connections over from them: no request fails, no connection ends, no orphan is left. ROUNDS: how often; CONNECTIONS and RATE:
+# of the herd beside them.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/live.sh"
 
-ROUNDS=${ROUNDS:-4}
+ROUNDS=${ROUNDS:-4} CONNECTIONS=${CONNECTIONS:-300} RATE=${RATE:-1000}
 
 FOUND='found [0-9]* workers of a master that died'
 found_more() {
@@ -57,15 +58,17 @@ two_and_two() {
 
 REUSED=$(free_port)
 live_site
-sed -i "s|^    listen = .*|    listen = { \"127.0.0.1:$REUSED\", \"127.0.0.1:0\", \"unix:$T/socket\" }\n    reuseport = true|" "$T/drover.conf"
+sed -i "s|^    listen = .*|    listen = { \"127.0.0.1:$REUSED\", \"127.0.0.1:0\", \"unix:$T/socket\" }\n    reuseport = true|
+	s/^worker_connections = .*/worker_connections = $((CONNECTIONS + 4000))/" "$T/drover.conf"
 start_drover
 PORT=$(ctl listeners -H | awk -F '[:\t]' -v other="$REUSED" '$1 == "127.0.0.1" && $2 != other { print $2 }')
 TO=("127.0.0.1:$PORT" "unix:$T/socket" "127.0.0.1:$REUSED")
 TOTALS=$(totals)
 is "$(find "$RUN" -name 'worker.*' -perm 0600 | wc -l)" 2 'each worker has a socket in the run directory'
 
-spawn herd "$BUILD/herd" -Z -c 300 -r 1000 -d $(((9 + ROUNDS) * WAIT_FACTOR)) -p /1k "127.0.0.1:$PORT,127.0.0.1:$REUSED"
+spawn herd "$BUILD/herd" -Z -c "$CONNECTIONS" -k 5000 -r "$RATE" -d 1500 -w "$T/herd.ready" -p /1k "127.0.0.1:$PORT,127.0.0.1:$REUSED"
 HERD=$PID
+wait_for 60 test -e "$T/herd.ready" || die "$CONNECTIONS connections" "$(cat "$T/herd.err")"
 live all -k "$KINDS"
 for ((round = 1; round <= ROUNDS; round++)); do
 	crash
@@ -113,7 +116,7 @@ kill "$blocker"
 finish "$blocker"
 say all step
 # Another one, that has more.
-sed "s/^workers = .*/workers = 3/; s|listen = {|listen = { \"unix:$T/more\",|; s/^worker_connections = .*/worker_connections = 5000/" \
+sed "s/^workers = .*/workers = 3/; s|listen = {|listen = { \"unix:$T/more\",|; s/^worker_connections = .*/worker_connections = $((CONNECTIONS + 5000))/" \
 	"$T/kept.conf" >"$T/drover.conf"
 again 'with another configuration'
 is "$(worker_pids | wc -l)" 3 'three workers'
@@ -124,7 +127,9 @@ cp "$T/kept.conf" "$T/drover.conf"
 again 'and back'
 ok 'the address is gone' test ! -e "$T/more"
 ends all 'every answer was right, and no connection ended'
+kill -TERM "$HERD"
 finish "$HERD" 120
+[ "$ROUNDS" -le 4 ] || diag "$(cat "$T/herd.out")"
 is "$STATUS" 0 'the herd: no request failed, no connection was closed' || diag "$(cat "$T/herd.out" "$T/herd.err")"
 for name in drained_idle drained_finished drained_forced close_drain close_forced moved_refused; do is "$(stat_of $name)" 0 "$name is 0"; done
 expect_stat conns -eq 0

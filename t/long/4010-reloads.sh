@@ -50,6 +50,8 @@ ends all 'connections of every kind lived through all of them, every answer was 
 kill -TERM "$HERD"
 finish "$HERD" 60
 is "$STATUS" 0 "$CONNECTIONS connections, $RATE requests a second: no request failed, no connection was closed"
+calm=$(figure calm max_us) storm=$(figure storm max_us)
+cmp_ok $((storm - calm)) -lt 100000 "the longest answer took less than 100 ms more ($storm us, without reloads $calm us)"
 diag "without reloads:"
 diag "$(cat "$T/calm.out")"
 diag "with reloads:"

@@ -3,31 +3,20 @@
  * HTTP/1.1 on a connection: see serve.h. Reading is done into a scratch buffer of the worker and
  * requests are parsed and answered in place, so a request that arrives whole and is answered at
  * once never needs a buffer of its own. What has to wait is copied to the record's.
- *
- * Steps return NEXT (go on with what is there), AGAIN (wait for an event), or CLOSE (the connection
- * is closed or lingers).
  */
 #include "worker/http/serve.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "worker/errlog.h"
-#include "worker/http/path.h"
+#include "worker/http/body.h"
+#include "worker/http/exchange.h"
+#include "worker/http/logline.h"
 #include "worker/http/route.h"
-#include "worker/http/send.h"
-
-enum step {
-	STEP_NEXT,
-	STEP_AGAIN,
-	STEP_CLOSE
-};
 
 /* Fairness: so many requests, and so many reads, of one connection before the others get their
  * turn. */
@@ -36,394 +25,9 @@ enum {
 	READS_A_TURN = 16
 };
 
-/* For one more request of an idle connection that had to stay behind. */
-enum {
-	STAY_GRACE_US = 1000000
-};
-
-static const struct server *server_of(const struct http *h, uint32_t i)
-{
-	return &h->settings->servers[conn_at(h->cs, i)->server];
-}
-
 static uint64_t now_us(const struct http *h)
 {
 	return h->cs->clock->now_us;
-}
-
-static void expired(struct http *h, enum deadline d)
-{
-	/* The expired_<name> counters stand in the row in the order of the enum. */
-	board_add(&(&h->cs->row->expired_handshake)[d], 1);
-}
-
-static_assert(offsetof(struct worker_row, expired_min_rate) -
-		      offsetof(struct worker_row, expired_handshake) ==
-		  (DEADLINES_COUNT - 1) * sizeof(uint64_t),
-	      "expired() indexes the counters by the enum");
-
-static_assert(offsetof(struct worker_row, refused_path) -
-		      offsetof(struct worker_row, refused_method) ==
-		  (HTTP_REFUSALS - 2) * sizeof(uint64_t),
-	      "refuse() indexes the counters by the enum");
-
-/* The response under way will be the last: the first reason given stands. */
-static void close_after(struct conn *c, enum close_reason reason)
-{
-	if ((c->flags & CONN_CLOSE_AFTER) != 0)
-		return;
-	c->flags |= CONN_CLOSE_AFTER;
-	c->close_reason = (uint8_t)reason;
-}
-
-static void drop_input(struct http *h, uint32_t i)
-{
-	struct conn *c = conn_at(h->cs, i);
-
-	buf_drop(&h->cs->bufs, &c->in_buf);
-	c->in_len = c->head_len = c->scanned = 0;
-}
-
-/* Reads what still comes and throws it away, until the peer has seen our end and closes (RFC
- * 9112 9.6). */
-static void linger(struct http *h, uint32_t i)
-{
-	struct conn *c = conn_at(h->cs, i);
-
-	for (int reads = 0; reads < READS_A_TURN; reads++) {
-		ssize_t n = recv(c->fd, h->scratch, sizeof h->scratch, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return;
-		if (n <= 0) {
-			conn_close(h->cs, i, (enum close_reason)c->close_reason, false);
-			return;
-		}
-		board_add(&h->cs->row->bytes_in, (uint64_t)n);
-		board_add(&conn_row(h->cs, i)->bytes_in, (uint64_t)n);
-	}
-	conn_ready(h->cs, i);
-}
-
-static enum step end_connection(struct http *h, uint32_t i)
-{
-	struct conn *c = conn_at(h->cs, i);
-
-	drop_input(h, i);
-	if ((c->flags & (CONN_PEER_QUIET | CONN_READABLE)) == CONN_PEER_QUIET) {
-		conn_close(h->cs, i, (enum close_reason)c->close_reason, false);
-		return STEP_CLOSE;
-	}
-	/* A close with unread input would be a reset, which can overtake the response: shut down,
-	 * then read until the peer closes. */
-	(void)shutdown(c->fd, SHUT_WR);
-	conn_set_state(h->cs, i, CONN_LINGER);
-	linger(h, i);
-	return STEP_CLOSE;
-}
-
-static void count_class(struct http *h, uint32_t i, int status, uint64_t in, uint64_t out)
-{
-	struct worker_row *w = h->cs->row;
-	struct server_traffic_row *s = board_server_traffic(h->cs->board, h->cs->worker_row,
-							    server_of(h, i)->row);
-
-	board_add(&w->requests, 1);
-	board_add(&s->requests, 1);
-	board_add(&s->bytes_in, in);
-	board_add(&s->bytes_out, out);
-	switch (status / 100) {
-	case 2:
-		board_add(&w->responses_2xx, 1);
-		board_add(&s->responses_2xx, 1);
-		break;
-	case 3:
-		board_add(&w->responses_3xx, 1);
-		board_add(&s->responses_3xx, 1);
-		break;
-	case 4:
-		board_add(&w->responses_4xx, 1);
-		board_add(&s->responses_4xx, 1);
-		break;
-	default:
-		board_add(&w->responses_5xx, 1);
-		board_add(&s->responses_5xx, 1);
-	}
-}
-
-/* Counts and logs the response that has ended, whole or not. base: of h->req's spans; NULL: the
- * request could not be read. */
-static void account(struct http *h, uint32_t i, const char *base, const char *ended)
-{
-	const struct conn *c = conn_at(h->cs, i);
-	struct conn_row *row = conn_row(h->cs, i);
-	uint64_t now = clock_now_us();
-	uint64_t duration = row->request_us != 0 && now > row->request_us ? now - row->request_us
-									  : 0;
-
-	count_class(h, i, row->status, c->request_in, c->sent);
-	board_add(&h->cs->row->latency[hist_bucket(duration)], 1);
-	if (server_of(h, i)->log >= 0) {
-		const struct logline l = {
-		    .clock = h->cs->clock,
-		    .conn = row,
-		    .server = server_of(h, i),
-		    .listener = h->settings->listeners[c->listener].address,
-		    .base = base,
-		    .req = base != NULL ? &h->req : NULL,
-		    .status = row->status,
-		    .body_bytes = c->sent > c->reply_head ? c->sent - c->reply_head : 0,
-		    .total_bytes = c->sent,
-		    .request_bytes = c->request_in,
-		    .duration_us = duration,
-		    .ended = ended,
-		};
-
-		accesslog_add(h->log, &l);
-	}
-}
-
-/* After its response has left: the connection goes on or ends. */
-static enum step finish(struct http *h, uint32_t i, const char *base)
-{
-	struct conn *c = conn_at(h->cs, i);
-	bool last = (c->flags & CONN_CLOSE_AFTER) != 0;
-
-	account(h, i, base, last ? close_reason_name((enum close_reason)c->close_reason) : "");
-	conn_row(h->cs, i)->request_us = 0;
-	if (last) {
-		if (h->cs->draining || (c->flags & CONN_STAYS) != 0)
-			board_add(&h->cs->row->drained_finished, 1);
-		return end_connection(h, i);
-	}
-	c->flags &= (uint16_t) ~(CONN_HEAD_REQUEST | CONN_BODY_CHUNKED | CONN_CONTINUE);
-	conn_set_state(h->cs, i, CONN_IDLE);
-	/* Its head was written before the drain began: it could not say that it is the last. */
-	if (h->cs->draining || (c->flags & CONN_STAYS) != 0)
-		conn_set_deadline(h->cs, i, now_us(h) + STAY_GRACE_US);
-	return STEP_NEXT;
-}
-
-/* The head of the request under way, kept in the record because the response had to wait. False: it
- * was not needed, or not readable. */
-static bool recall_head(struct http *h, uint32_t i)
-{
-	/* It was accepted once, perhaps by the limits of another server. */
-	static const struct http_limits no_limits = {HTTP_SCRATCH, HTTP_SCRATCH, HTTP_FIELDS_MAX};
-	const struct conn *c = conn_at(h->cs, i);
-	enum http_refusal refusal;
-	uint32_t scanned = 0;
-
-	return c->head_len > 0 && http_parse(buf_data(&h->cs->bufs, c->in_buf), c->head_len,
-					     &no_limits, &scanned, &h->req, &refusal) == 1;
-}
-
-/* The connection ends in the middle of a response. */
-static enum step abandon(struct http *h, uint32_t i, enum close_reason reason, bool with_reset)
-{
-	const char *base = NULL;
-
-	if (recall_head(h, i))
-		base = buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
-	account(h, i, base, close_reason_name(reason));
-	conn_close(h->cs, i, reason, with_reset);
-	return STEP_CLOSE;
-}
-
-static enum step sent(struct http *h, uint32_t i, enum send_result result, const char *base)
-{
-	switch (result) {
-	case SEND_DONE:
-		return finish(h, i, base);
-	case SEND_PAUSED:
-		conn_ready(h->cs, i);
-		/* fallthrough */
-	case SEND_BLOCKED:
-		if (conn_row(h->cs, i)->state != CONN_SEND) {
-			conn_at(h->cs, i)->progress = send_acked(h->cs, i);
-			conn_set_state(h->cs, i, CONN_SEND);
-		}
-		return STEP_AGAIN;
-	case SEND_LOST:
-		account(h, i, base, close_reason_name(CLOSE_CLIENT_ABORT));
-		conn_close(h->cs, i, CLOSE_CLIENT_ABORT, false);
-		return STEP_CLOSE;
-	case SEND_FAILED:
-		account(h, i, base, close_reason_name(CLOSE_ERROR));
-		conn_close(h->cs, i, CLOSE_ERROR, true);
-		return STEP_CLOSE;
-	}
-	return STEP_CLOSE;
-}
-
-/* Sends h->reply; what the connection's end demands is decided here, once. */
-static enum step send_reply(struct http *h, uint32_t i, const char *base)
-{
-	struct conn *c = conn_at(h->cs, i);
-	struct conn_row *row = conn_row(h->cs, i);
-	const struct server *server = server_of(h, i);
-	bool old = base != NULL && h->req.minor == 0;
-
-	row->status = (uint16_t)h->reply.status;
-	if (h->reply.close)
-		close_after(c, CLOSE_REFUSED);
-	if (h->cs->draining || h->lame_duck || (c->flags & CONN_STAYS) != 0)
-		close_after(c, CLOSE_DRAIN);
-	if (server->keepalive_requests != 0 && row->requests >= server->keepalive_requests)
-		close_after(c, CLOSE_REQUEST_LIMIT);
-	if (c->max_age_us != 0 && c->max_age_us <= now_us(h)) {
-		if ((c->flags & CONN_CLOSE_AFTER) == 0)
-			expired(h, DEADLINE_MAX_AGE);
-		close_after(c, CLOSE_MAX_AGE);
-	}
-	return sent(h, i,
-		    send_begin(h->cs, i, &h->reply,
-			       (c->flags & CONN_CLOSE_AFTER) != 0 ? SEND_CLOSE
-			       : old                              ? SEND_KEEP_SAID
-								  : SEND_KEEP_SILENT),
-		    base);
-}
-
-static struct reply_ctx ctx_of(const struct http *h, uint32_t i)
-{
-	return (struct reply_ctx){.clock = h->cs->clock, .server = server_of(h, i)};
-}
-
-/* Answers with an error where the request is not to be looked at any further. */
-static enum step answer_error(struct http *h, uint32_t i, const char *base, int status,
-			      enum close_reason reason)
-{
-	struct reply_ctx ctx = ctx_of(h, i);
-
-	close_after(conn_at(h->cs, i), reason);
-	/* Some of the request may still be on its way. */
-	conn_at(h->cs, i)->flags &= (uint16_t)~CONN_PEER_QUIET;
-	if (conn_row(h->cs, i)->state != CONN_RESPOND)
-		conn_set_state(h->cs, i, CONN_RESPOND);
-	ctx.base = base;
-	ctx.req = base != NULL ? &h->req : NULL;
-	reply_error(&h->reply, &ctx, status);
-	return send_reply(h, i, base);
-}
-
-static enum step refuse(struct http *h, uint32_t i, const char *base, enum http_refusal refusal)
-{
-	board_add(&(&h->cs->row->refused_method)[refusal - 1], 1);
-	return answer_error(h, i, base, http_refusal_status(refusal), CLOSE_REFUSED);
-}
-
-/* Where the request goes. Returns 0, or the status of an error. */
-static int find(struct http *h, uint32_t i, struct reply_ctx *ctx)
-{
-	struct http_request *req = &h->req;
-	struct in6_addr peer;
-
-	if (req->method == HTTP_OTHER)
-		return 501;
-	if (req->method == HTTP_CONNECT || req->method == HTTP_TRACE)
-		return 405;
-	if (req->path.len == 1 && ctx->base[req->path.off] == '*')
-		return 0;
-	if (path_normalise(ctx->base + req->path.off, req->path.len, h->path, sizeof h->path,
-			   &ctx->path_len) != 0) {
-		board_add(&h->cs->row->refused_path, 1);
-		return 400;
-	}
-	ctx->path = h->path;
-	ctx->location = route_location(h->settings->route, conn_at(h->cs, i)->server, ctx->path,
-				       ctx->path_len);
-	memcpy(&peer, conn_row(h->cs, i)->peer, sizeof peer);
-	if (ctx->location->rules_count > 0 && !route_admits(ctx->location, &peer)) {
-		board_add(&h->cs->row->access_denied, 1);
-		return 403;
-	}
-	if (ctx->location->kind == LOCATION_NONE)
-		return 404;
-	if ((ctx->location->kind == LOCATION_FILES || ctx->location->kind == LOCATION_HEALTH) &&
-	    req->method != HTTP_GET && req->method != HTTP_HEAD && req->method != HTTP_OPTIONS)
-		return 405;
-	return 0;
-}
-
-static void build(struct http *h, const struct reply_ctx *ctx)
-{
-	if (ctx->location == NULL ||
-	    (h->req.method == HTTP_OPTIONS && ctx->location->kind != LOCATION_REDIRECT)) {
-		reply_options(&h->reply, ctx);
-		return;
-	}
-	switch (ctx->location->kind) {
-	case LOCATION_FILES:
-		files_reply(h->files, &h->reply, ctx);
-		break;
-	case LOCATION_REDIRECT:
-		reply_location_redirect(&h->reply, ctx);
-		break;
-	case LOCATION_STATUS:
-		reply_location_status(&h->reply, ctx);
-		break;
-	case LOCATION_HEALTH:
-		reply_health(&h->reply, ctx, !h->lame_duck && !h->cs->draining);
-		break;
-	case LOCATION_CRASH:
-		(void)raise(SIGSEGV);
-		/* fallthrough */
-	case LOCATION_NONE:
-		reply_error(&h->reply, ctx, 404);
-		break;
-	}
-}
-
-static enum step respond(struct http *h, uint32_t i, const char *base)
-{
-	struct reply_ctx ctx = ctx_of(h, i);
-	int status;
-
-	conn_set_state(h->cs, i, CONN_RESPOND);
-	ctx.base = base;
-	ctx.req = &h->req;
-	status = find(h, i, &ctx);
-	if (status != 0)
-		reply_error(&h->reply, &ctx, status);
-	else
-		build(h, &ctx);
-	/* What follows a CONNECT is no request of ours (RFC 9110 9.3.6). */
-	if (h->req.method == HTTP_CONNECT)
-		close_after(conn_at(h->cs, i), CLOSE_REFUSED);
-	return send_reply(h, i, base);
-}
-
-/* Returns 1: the body is whole, *used bytes belonged to it; 0: more is to come; -1: refused. */
-static int eat_body(struct http *h, uint32_t i, const char *p, size_t len, uint64_t max_body,
-		    size_t *used, enum http_refusal *refusal)
-{
-	struct conn *c = conn_at(h->cs, i);
-
-	*used = 0;
-	if ((c->flags & CONN_BODY_CHUNKED) == 0) {
-		*used = len < c->body_left ? len : (size_t)c->body_left;
-		c->body_left -= *used;
-		board_add(&h->cs->row->body_bytes_discarded, *used);
-		return c->body_left == 0;
-	}
-	while (*used < len) {
-		struct http_span data;
-		size_t n;
-		int r = chunk_decode(&c->chunk, p + *used, len - *used, &n, &data, refusal);
-
-		*used += n;
-		c->body_seen += data.len;
-		board_add(&h->cs->row->body_bytes_discarded, data.len);
-		if (r == 0 && max_body != 0 && c->body_seen > max_body) {
-			*refusal = HTTP_REFUSED_BODY_TOO_LARGE;
-			return -1;
-		}
-		if (r != 0)
-			return r;
-	}
-	return 0;
 }
 
 /*
@@ -436,7 +40,7 @@ static int keep_input(struct http *h, uint32_t i, const char *p, size_t len, siz
 	uint32_t old = c->in_buf;
 
 	if (len == 0) {
-		drop_input(h, i);
+		exchange_drop_input(h, i);
 		return 0;
 	}
 	if (old == BUF_NONE || buf_size(&h->cs->bufs, old) < len) {
@@ -455,86 +59,29 @@ static int keep_input(struct http *h, uint32_t i, const char *p, size_t len, siz
 	return 0;
 }
 
-/* A location may set its own limit; where there is none yet, the fallback location holds the
- * server's. */
-static uint64_t body_limit(struct http *h, uint32_t i, const char *base)
-{
-	const struct server *server = server_of(h, i);
-	size_t len;
-
-	if (path_normalise(base + h->req.path.off, h->req.path.len, h->path, sizeof h->path,
-			   &len) != 0)
-		return server->locations[0].max_body;
-	return route_location(h->settings->route, conn_at(h->cs, i)->server, h->path, len)
-	    ->max_body;
-}
-
-/* Sets the record up for a body. Returns STEP_NEXT if it is to be read. */
-static enum step begin_body(struct http *h, uint32_t i, const char *base)
-{
-	struct conn *c = conn_at(h->cs, i);
-	struct reply_ctx ctx = {.base = base, .req = &h->req};
-	uint64_t limit = body_limit(h, i, base);
-
-	c->flags &= (uint16_t) ~(CONN_BODY_CHUNKED | CONN_CONTINUE);
-	if (!h->req.chunked && limit != 0 && h->req.content_length > limit)
-		return refuse(h, i, base, HTTP_REFUSED_BODY_TOO_LARGE);
-	if (h->req.expect_continue) {
-		int status = find(h, i, &ctx);
-
-		/* The client waits for our word: an answer that needs no body spares it the sending
-		 * (RFC 9110 10.1.1). */
-		if (status != 0)
-			return answer_error(h, i, base, status, CLOSE_REFUSED);
-		c->flags |= CONN_CONTINUE;
-	}
-	if (h->req.chunked)
-		c->flags |= CONN_BODY_CHUNKED;
-	c->body_left = h->req.content_length;
-	c->body_seen = 0;
-	c->chunk = (struct chunk_state){0};
-	return STEP_NEXT;
-}
-
-/* Tells a client that waits for our word to send the body: now, or when the socket takes it. */
-static enum step invite(struct http *h, uint32_t i)
-{
-	struct conn *c = conn_at(h->cs, i);
-	enum send_result result = SEND_DONE;
-
-	if ((c->flags & CONN_CONTINUE) != 0)
-		result = send_continue(h->cs, i);
-	if (result == SEND_DONE)
-		c->flags &= (uint16_t)~CONN_CONTINUE;
-	if (result != SEND_LOST)
-		return STEP_AGAIN;
-	conn_close(h->cs, i, CLOSE_CLIENT_ABORT, false);
-	return STEP_CLOSE;
-}
-
 /* The head is whole at base; len bytes are there. *used: how many belonged to this request. */
 static enum step serve_body(struct http *h, uint32_t i, const char *base, size_t len, size_t *used)
 {
 	struct conn *c = conn_at(h->cs, i);
 	enum http_refusal refusal;
-	enum step step = begin_body(h, i, base);
+	enum step step = body_begin(h, i, base);
 	size_t eaten;
 	int r;
 
 	if (step != STEP_NEXT)
 		return step;
-	r = eat_body(h, i, base + h->req.head_len, len - h->req.head_len, body_limit(h, i, base),
+	r = body_eat(h, i, base + h->req.head_len, len - h->req.head_len, body_limit(h, i, base),
 		     &eaten, &refusal);
 	*used = h->req.head_len + eaten;
 	c->request_in += eaten;
 	if (r < 0)
-		return refuse(h, i, base, refusal);
+		return exchange_refuse(h, i, base, refusal);
 	if (r > 0)
-		return respond(h, i, base);
+		return exchange_respond(h, i, base);
 	if (eaten > 0)
 		c->flags &= (uint16_t)~CONN_CONTINUE;
 	conn_set_state(h->cs, i, CONN_BODY);
-	return invite(h, i);
+	return body_invite(h, i);
 }
 
 /* Publishes what is asked for: method and path, never the query, which may hold what is nobody
@@ -555,7 +102,7 @@ static void publish(struct http *h, uint32_t i, const char *base)
 		memcpy(row->request + m, base + req->path.off, p);
 	}
 	row->request[m + p] = '\0';
-	row->server = server_of(h, i)->row + 1;
+	row->server = exchange_server(h, i)->row + 1;
 	row->requests++;
 	row->status = 0;
 	board_write_end(&row->seq);
@@ -574,12 +121,12 @@ static enum step serve_request(struct http *h, uint32_t i, const char *base, siz
 	publish(h, i, base);
 	board_add(&h->cs->row->requests_started, 1);
 	if (!req->keep_alive)
-		close_after(c, CLOSE_NO_KEEPALIVE);
+		exchange_last(c, CLOSE_NO_KEEPALIVE);
 	if (req->close_requested)
 		c->flags |= CONN_PEER_QUIET;
 	if (req->chunked || req->content_length > 0)
 		return serve_body(h, i, base, len, used);
-	return respond(h, i, base);
+	return exchange_respond(h, i, base);
 }
 
 static enum step refuse_head(struct http *h, uint32_t i, enum http_refusal refusal)
@@ -589,14 +136,14 @@ static enum step refuse_head(struct http *h, uint32_t i, enum http_refusal refus
 	c->flags &= (uint16_t) ~(CONN_CLOSE_AFTER | CONN_PEER_QUIET);
 	board_add(&h->cs->row->requests_started, 1);
 	conn_row(h->cs, i)->requests++;
-	return refuse(h, i, NULL, refusal);
+	return exchange_refuse(h, i, NULL, refusal);
 }
 
 static enum step no_room(struct http *h, uint32_t i)
 {
 	/* A response that has begun is counted and logged. */
 	if (conn_row(h->cs, i)->state == CONN_SEND)
-		return abandon(h, i, CLOSE_NO_ROOM, true);
+		return exchange_abandon(h, i, CLOSE_NO_ROOM, true);
 	conn_close(h->cs, i, CLOSE_NO_ROOM, true);
 	return STEP_CLOSE;
 }
@@ -615,7 +162,7 @@ static void begin_head(struct http *h, uint32_t i)
 /* While the body comes in, and for the log line of a response that waits. */
 static bool needs_head(const struct http *h, uint32_t i)
 {
-	return conn_row(h->cs, i)->state == CONN_BODY || server_of(h, i)->log >= 0;
+	return conn_row(h->cs, i)->state == CONN_BODY || exchange_server(h, i)->log >= 0;
 }
 
 /* Serves the requests in base[0 .. len), which lies in scratch or in the record's buffer; keeps
@@ -636,7 +183,7 @@ static enum step take_requests(struct http *h, uint32_t i, char *base, size_t le
 			conn_ready(h->cs, i);
 			break;
 		}
-		r = http_parse(base + off, len - off, &server_of(h, i)->limits, &c->scanned,
+		r = http_parse(base + off, len - off, &exchange_server(h, i)->limits, &c->scanned,
 			       &h->req, &refusal);
 		if (r == 0)
 			break;
@@ -688,13 +235,13 @@ static enum step take_body(struct http *h, uint32_t i, size_t len)
 	size_t eaten;
 	int r;
 
-	if (!recall_head(h, i))
+	if (!exchange_recall(h, i))
 		return no_room(h, i);
 	c->flags &= (uint16_t)~CONN_CONTINUE;
-	r = eat_body(h, i, h->scratch, len, body_limit(h, i, head), &eaten, &refusal);
+	r = body_eat(h, i, h->scratch, len, body_limit(h, i, head), &eaten, &refusal);
 	c->request_in += eaten;
 	if (r < 0)
-		return refuse(h, i, head, refusal);
+		return exchange_refuse(h, i, head, refusal);
 	if (r == 0)
 		return STEP_AGAIN;
 	/* The next request may have begun behind the body: it waits behind the head in the record.
@@ -714,7 +261,7 @@ static enum step take_body(struct http *h, uint32_t i, size_t len)
 		memcpy(head + head_len, h->scratch + eaten, rest);
 		c->in_len = head_len + rest;
 	}
-	step = respond(h, i, head);
+	step = exchange_respond(h, i, head);
 	return step == STEP_NEXT ? take_kept(h, i) : step;
 }
 
@@ -817,11 +364,11 @@ static void write_on(struct http *h, uint32_t i)
 		if (c->sent > before)
 			conn_extend(h->cs, i);
 	} else {
-		if (recall_head(h, i))
+		if (exchange_recall(h, i))
 			base = buf_data(&h->cs->bufs, c->in_buf);
 		send_end(h->cs, i);
 	}
-	if (sent(h, i, result, base) == STEP_NEXT)
+	if (exchange_sent(h, i, result, base) == STEP_NEXT)
 		(void)take_kept(h, i);
 }
 
@@ -833,13 +380,13 @@ static void step_on(struct http *h, uint32_t i)
 	case CONN_HEAD:
 		break;
 	case CONN_BODY:
-		(void)invite(h, i);
+		(void)body_invite(h, i);
 		break;
 	case CONN_SEND:
 		write_on(h, i);
 		break;
 	case CONN_LINGER:
-		linger(h, i);
+		exchange_linger(h, i);
 		return;
 	case CONN_FREE:
 	case CONN_HANDSHAKE:
@@ -887,7 +434,7 @@ void http_event(struct http *h, uint32_t i, uint32_t events)
 	if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0)
 		c->flags |= CONN_PEER_DONE;
 	if (sending && (events & (EPOLLHUP | EPOLLERR)) != 0)
-		(void)abandon(h, i, CLOSE_CLIENT_ABORT, false);
+		(void)exchange_abandon(h, i, CLOSE_CLIENT_ABORT, false);
 	else if (!sending || (events & EPOLLOUT) != 0)
 		step_on(h, i);
 	settle(h, i);
@@ -926,11 +473,11 @@ static void time_out(struct http *h, uint32_t i)
 {
 	const char *base = NULL;
 
-	if (recall_head(h, i))
+	if (exchange_recall(h, i))
 		base = buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
 	if (conn_row(h->cs, i)->state == CONN_HEAD)
 		conn_at(h->cs, i)->request_in = conn_at(h->cs, i)->in_len;
-	(void)answer_error(h, i, base, 408, CLOSE_EXPIRED);
+	(void)exchange_error(h, i, base, 408, CLOSE_EXPIRED);
 }
 
 /* No write for the length of the deadline: has the client taken anything of what lies in our send
@@ -960,11 +507,11 @@ static void expire(struct http *h, uint32_t i, enum deadline d)
 	}
 	if (state == CONN_SEND && d == DEADLINE_SEND && moves_on(h, i))
 		return;
-	expired(h, d);
+	exchange_expired(h, d);
 	if (state == CONN_HEAD || state == CONN_BODY)
 		time_out(h, i);
 	else if (state == CONN_SEND)
-		(void)abandon(h, i, CLOSE_EXPIRED, true);
+		(void)exchange_abandon(h, i, CLOSE_EXPIRED, true);
 	else if (state == CONN_LINGER)
 		conn_close(h->cs, i, (enum close_reason)conn_at(h->cs, i)->close_reason, false);
 	else
@@ -1055,7 +602,7 @@ unsigned http_force(struct http *h)
 			       row->request);
 		board_add(&h->cs->row->drained_forced, 1);
 		if (row->state == CONN_SEND)
-			(void)abandon(h, i, CLOSE_FORCED, true);
+			(void)exchange_abandon(h, i, CLOSE_FORCED, true);
 		else
 			conn_close(h->cs, i, CLOSE_FORCED, row->state == CONN_BODY);
 	}

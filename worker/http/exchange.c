@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One exchange: see exchange.h.
+ */
+#include "worker/http/exchange.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "worker/http/path.h"
+#include "worker/http/route.h"
+
+/* Fairness: so many reads of a lingering connection before the others get their turn. */
+enum {
+	LINGER_READS_A_TURN = 16
+};
+
+static uint64_t now_us(const struct http *h)
+{
+	return h->cs->clock->now_us;
+}
+
+void exchange_expired(struct http *h, enum deadline d)
+{
+	/* The expired_<name> counters stand in the row in the order of the enum. */
+	board_add(&(&h->cs->row->expired_handshake)[d], 1);
+}
+
+static_assert(offsetof(struct worker_row, expired_min_rate) -
+		      offsetof(struct worker_row, expired_handshake) ==
+		  (DEADLINES_COUNT - 1) * sizeof(uint64_t),
+	      "exchange_expired() indexes the counters by the enum");
+
+static_assert(offsetof(struct worker_row, refused_path) -
+		      offsetof(struct worker_row, refused_method) ==
+		  (HTTP_REFUSALS - 2) * sizeof(uint64_t),
+	      "exchange_refuse() indexes the counters by the enum");
+
+/* The response under way will be the last: the first reason given stands. */
+void exchange_last(struct conn *c, enum close_reason reason)
+{
+	if ((c->flags & CONN_CLOSE_AFTER) != 0)
+		return;
+	c->flags |= CONN_CLOSE_AFTER;
+	c->close_reason = (uint8_t)reason;
+}
+
+void exchange_drop_input(struct http *h, uint32_t i)
+{
+	struct conn *c = conn_at(h->cs, i);
+
+	buf_drop(&h->cs->bufs, &c->in_buf);
+	c->in_len = c->head_len = c->scanned = 0;
+}
+
+/* Reads what still comes and throws it away, until the peer has seen our end and closes (RFC
+ * 9112 9.6). */
+void exchange_linger(struct http *h, uint32_t i)
+{
+	struct conn *c = conn_at(h->cs, i);
+
+	for (int reads = 0; reads < LINGER_READS_A_TURN; reads++) {
+		ssize_t n = recv(c->fd, h->scratch, sizeof h->scratch, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			conn_close(h->cs, i, (enum close_reason)c->close_reason, false);
+			return;
+		}
+		board_add(&h->cs->row->bytes_in, (uint64_t)n);
+		board_add(&conn_row(h->cs, i)->bytes_in, (uint64_t)n);
+	}
+	conn_ready(h->cs, i);
+}
+
+static enum step end_connection(struct http *h, uint32_t i)
+{
+	struct conn *c = conn_at(h->cs, i);
+
+	exchange_drop_input(h, i);
+	if ((c->flags & (CONN_PEER_QUIET | CONN_READABLE)) == CONN_PEER_QUIET) {
+		conn_close(h->cs, i, (enum close_reason)c->close_reason, false);
+		return STEP_CLOSE;
+	}
+	/* A close with unread input would be a reset, which can overtake the response: shut down,
+	 * then read until the peer closes. */
+	(void)shutdown(c->fd, SHUT_WR);
+	conn_set_state(h->cs, i, CONN_LINGER);
+	exchange_linger(h, i);
+	return STEP_CLOSE;
+}
+
+static void count_class(struct http *h, uint32_t i, int status, uint64_t in, uint64_t out)
+{
+	struct worker_row *w = h->cs->row;
+	struct server_traffic_row *s = board_server_traffic(h->cs->board, h->cs->worker_row,
+							    exchange_server(h, i)->row);
+
+	board_add(&w->requests, 1);
+	board_add(&s->requests, 1);
+	board_add(&s->bytes_in, in);
+	board_add(&s->bytes_out, out);
+	switch (status / 100) {
+	case 2:
+		board_add(&w->responses_2xx, 1);
+		board_add(&s->responses_2xx, 1);
+		break;
+	case 3:
+		board_add(&w->responses_3xx, 1);
+		board_add(&s->responses_3xx, 1);
+		break;
+	case 4:
+		board_add(&w->responses_4xx, 1);
+		board_add(&s->responses_4xx, 1);
+		break;
+	default:
+		board_add(&w->responses_5xx, 1);
+		board_add(&s->responses_5xx, 1);
+	}
+}
+
+/* Counts and logs the response that has ended, whole or not. base: of h->req's spans; NULL: the
+ * request could not be read. */
+static void account(struct http *h, uint32_t i, const char *base, const char *ended)
+{
+	const struct conn *c = conn_at(h->cs, i);
+	struct conn_row *row = conn_row(h->cs, i);
+	uint64_t now = clock_now_us();
+	uint64_t duration = row->request_us != 0 && now > row->request_us ? now - row->request_us
+									  : 0;
+
+	count_class(h, i, row->status, c->request_in, c->sent);
+	board_add(&h->cs->row->latency[hist_bucket(duration)], 1);
+	if (exchange_server(h, i)->log >= 0) {
+		const struct logline l = {
+		    .clock = h->cs->clock,
+		    .conn = row,
+		    .server = exchange_server(h, i),
+		    .listener = h->settings->listeners[c->listener].address,
+		    .base = base,
+		    .req = base != NULL ? &h->req : NULL,
+		    .status = row->status,
+		    .body_bytes = c->sent > c->reply_head ? c->sent - c->reply_head : 0,
+		    .total_bytes = c->sent,
+		    .request_bytes = c->request_in,
+		    .duration_us = duration,
+		    .ended = ended,
+		};
+
+		accesslog_add(h->log, &l);
+	}
+}
+
+/* After its response has left: the connection goes on or ends. */
+static enum step finish(struct http *h, uint32_t i, const char *base)
+{
+	struct conn *c = conn_at(h->cs, i);
+	bool last = (c->flags & CONN_CLOSE_AFTER) != 0;
+
+	account(h, i, base, last ? close_reason_name((enum close_reason)c->close_reason) : "");
+	conn_row(h->cs, i)->request_us = 0;
+	if (last) {
+		if (h->cs->draining || (c->flags & CONN_STAYS) != 0)
+			board_add(&h->cs->row->drained_finished, 1);
+		return end_connection(h, i);
+	}
+	c->flags &= (uint16_t) ~(CONN_HEAD_REQUEST | CONN_BODY_CHUNKED | CONN_CONTINUE);
+	conn_set_state(h->cs, i, CONN_IDLE);
+	/* Its head was written before the drain began: it could not say that it is the last. */
+	if (h->cs->draining || (c->flags & CONN_STAYS) != 0)
+		conn_set_deadline(h->cs, i, now_us(h) + STAY_GRACE_US);
+	return STEP_NEXT;
+}
+
+/* The head of the request under way, kept in the record because the response had to wait. False: it
+ * was not needed, or not readable. */
+bool exchange_recall(struct http *h, uint32_t i)
+{
+	/* It was accepted once, perhaps by the limits of another server. */
+	static const struct http_limits no_limits = {HTTP_SCRATCH, HTTP_SCRATCH, HTTP_FIELDS_MAX};
+	const struct conn *c = conn_at(h->cs, i);
+	enum http_refusal refusal;
+	uint32_t scanned = 0;
+
+	return c->head_len > 0 && http_parse(buf_data(&h->cs->bufs, c->in_buf), c->head_len,
+					     &no_limits, &scanned, &h->req, &refusal) == 1;
+}
+
+/* The connection ends in the middle of a response. */
+enum step exchange_abandon(struct http *h, uint32_t i, enum close_reason reason, bool with_reset)
+{
+	const char *base = NULL;
+
+	if (exchange_recall(h, i))
+		base = buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
+	account(h, i, base, close_reason_name(reason));
+	conn_close(h->cs, i, reason, with_reset);
+	return STEP_CLOSE;
+}
+
+enum step exchange_sent(struct http *h, uint32_t i, enum send_result result, const char *base)
+{
+	switch (result) {
+	case SEND_DONE:
+		return finish(h, i, base);
+	case SEND_PAUSED:
+		conn_ready(h->cs, i);
+		/* fallthrough */
+	case SEND_BLOCKED:
+		if (conn_row(h->cs, i)->state != CONN_SEND) {
+			conn_at(h->cs, i)->progress = send_acked(h->cs, i);
+			conn_set_state(h->cs, i, CONN_SEND);
+		}
+		return STEP_AGAIN;
+	case SEND_LOST:
+		account(h, i, base, close_reason_name(CLOSE_CLIENT_ABORT));
+		conn_close(h->cs, i, CLOSE_CLIENT_ABORT, false);
+		return STEP_CLOSE;
+	case SEND_FAILED:
+		account(h, i, base, close_reason_name(CLOSE_ERROR));
+		conn_close(h->cs, i, CLOSE_ERROR, true);
+		return STEP_CLOSE;
+	}
+	return STEP_CLOSE;
+}
+
+/* Sends h->reply; what the connection's end demands is decided here, once. */
+static enum step send_reply(struct http *h, uint32_t i, const char *base)
+{
+	struct conn *c = conn_at(h->cs, i);
+	struct conn_row *row = conn_row(h->cs, i);
+	const struct server *server = exchange_server(h, i);
+	bool old = base != NULL && h->req.minor == 0;
+
+	row->status = (uint16_t)h->reply.status;
+	if (h->reply.close)
+		exchange_last(c, CLOSE_REFUSED);
+	if (h->cs->draining || h->lame_duck || (c->flags & CONN_STAYS) != 0)
+		exchange_last(c, CLOSE_DRAIN);
+	if (server->keepalive_requests != 0 && row->requests >= server->keepalive_requests)
+		exchange_last(c, CLOSE_REQUEST_LIMIT);
+	if (c->max_age_us != 0 && c->max_age_us <= now_us(h)) {
+		if ((c->flags & CONN_CLOSE_AFTER) == 0)
+			exchange_expired(h, DEADLINE_MAX_AGE);
+		exchange_last(c, CLOSE_MAX_AGE);
+	}
+	return exchange_sent(h, i,
+			     send_begin(h->cs, i, &h->reply,
+					(c->flags & CONN_CLOSE_AFTER) != 0 ? SEND_CLOSE
+					: old                              ? SEND_KEEP_SAID
+									   : SEND_KEEP_SILENT),
+			     base);
+}
+
+static struct reply_ctx ctx_of(const struct http *h, uint32_t i)
+{
+	return (struct reply_ctx){.clock = h->cs->clock, .server = exchange_server(h, i)};
+}
+
+/* Answers with an error where the request is not to be looked at any further. */
+enum step exchange_error(struct http *h, uint32_t i, const char *base, int status,
+			 enum close_reason reason)
+{
+	struct reply_ctx ctx = ctx_of(h, i);
+
+	exchange_last(conn_at(h->cs, i), reason);
+	/* Some of the request may still be on its way. */
+	conn_at(h->cs, i)->flags &= (uint16_t)~CONN_PEER_QUIET;
+	if (conn_row(h->cs, i)->state != CONN_RESPOND)
+		conn_set_state(h->cs, i, CONN_RESPOND);
+	ctx.base = base;
+	ctx.req = base != NULL ? &h->req : NULL;
+	reply_error(&h->reply, &ctx, status);
+	return send_reply(h, i, base);
+}
+
+enum step exchange_refuse(struct http *h, uint32_t i, const char *base, enum http_refusal refusal)
+{
+	board_add(&(&h->cs->row->refused_method)[refusal - 1], 1);
+	return exchange_error(h, i, base, http_refusal_status(refusal), CLOSE_REFUSED);
+}
+
+/* Where the request goes. Returns 0, or the status of an error. */
+int exchange_find(struct http *h, uint32_t i, struct reply_ctx *ctx)
+{
+	struct http_request *req = &h->req;
+	struct in6_addr peer;
+
+	if (req->method == HTTP_OTHER)
+		return 501;
+	if (req->method == HTTP_CONNECT || req->method == HTTP_TRACE)
+		return 405;
+	if (req->path.len == 1 && ctx->base[req->path.off] == '*')
+		return 0;
+	if (path_normalise(ctx->base + req->path.off, req->path.len, h->path, sizeof h->path,
+			   &ctx->path_len) != 0) {
+		board_add(&h->cs->row->refused_path, 1);
+		return 400;
+	}
+	ctx->path = h->path;
+	ctx->location = route_location(h->settings->route, conn_at(h->cs, i)->server, ctx->path,
+				       ctx->path_len);
+	memcpy(&peer, conn_row(h->cs, i)->peer, sizeof peer);
+	if (ctx->location->rules_count > 0 && !route_admits(ctx->location, &peer)) {
+		board_add(&h->cs->row->access_denied, 1);
+		return 403;
+	}
+	if (ctx->location->kind == LOCATION_NONE)
+		return 404;
+	if ((ctx->location->kind == LOCATION_FILES || ctx->location->kind == LOCATION_HEALTH) &&
+	    req->method != HTTP_GET && req->method != HTTP_HEAD && req->method != HTTP_OPTIONS)
+		return 405;
+	return 0;
+}
+
+static void build(struct http *h, const struct reply_ctx *ctx)
+{
+	if (ctx->location == NULL ||
+	    (h->req.method == HTTP_OPTIONS && ctx->location->kind != LOCATION_REDIRECT)) {
+		reply_options(&h->reply, ctx);
+		return;
+	}
+	switch (ctx->location->kind) {
+	case LOCATION_FILES:
+		files_reply(h->files, &h->reply, ctx);
+		break;
+	case LOCATION_REDIRECT:
+		reply_location_redirect(&h->reply, ctx);
+		break;
+	case LOCATION_STATUS:
+		reply_location_status(&h->reply, ctx);
+		break;
+	case LOCATION_HEALTH:
+		reply_health(&h->reply, ctx, !h->lame_duck && !h->cs->draining);
+		break;
+	case LOCATION_CRASH:
+		(void)raise(SIGSEGV);
+		/* fallthrough */
+	case LOCATION_NONE:
+		reply_error(&h->reply, ctx, 404);
+		break;
+	}
+}
+
+enum step exchange_respond(struct http *h, uint32_t i, const char *base)
+{
+	struct reply_ctx ctx = ctx_of(h, i);
+	int status;
+
+	conn_set_state(h->cs, i, CONN_RESPOND);
+	ctx.base = base;
+	ctx.req = &h->req;
+	status = exchange_find(h, i, &ctx);
+	if (status != 0)
+		reply_error(&h->reply, &ctx, status);
+	else
+		build(h, &ctx);
+	/* What follows a CONNECT is no request of ours (RFC 9110 9.3.6). */
+	if (h->req.method == HTTP_CONNECT)
+		exchange_last(conn_at(h->cs, i), CLOSE_REFUSED);
+	return send_reply(h, i, base);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One exchange: a request whose head has been read is routed, its response built and sent, counted
+ * and logged; then the connection goes on or ends.
+ */
+#ifndef DROVER_WORKER_HTTP_EXCHANGE_H
+#define DROVER_WORKER_HTTP_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "worker/http/send.h"
+#include "worker/http/serve.h"
+
+/* What a step of a connection left. */
+enum step {
+	STEP_NEXT,  /* go on with what is there */
+	STEP_AGAIN, /* wait for an event */
+	STEP_CLOSE  /* the connection is closed or lingers */
+};
+
+/* For one more request of an idle connection that had to stay behind. */
+enum {
+	STAY_GRACE_US = 1000000
+};
+
+static inline const struct server *exchange_server(const struct http *h, uint32_t i)
+{
+	return &h->settings->servers[conn_at(h->cs, i)->server];
+}
+
+/* Counts a deadline that has passed. */
+void exchange_expired(struct http *h, enum deadline d);
+
+/* The response under way will be the last: the first reason given stands. */
+void exchange_last(struct conn *c, enum close_reason reason);
+
+void exchange_drop_input(struct http *h, uint32_t i);
+
+/* Reads what still comes and throws it away, until the peer has seen our end and closes (RFC
+ * 9112 9.6). */
+void exchange_linger(struct http *h, uint32_t i);
+
+/*
+ * The head of the request under way, kept in the record because the response had to wait, is parsed
+ * into h->req. False: it was not needed, or not readable.
+ */
+bool exchange_recall(struct http *h, uint32_t i);
+
+/*
+ * In what follows, base is what h->req's spans refer to; NULL: the request could not be read.
+ */
+
+/* Finds where the request goes. Returns 0, or the status of an error. */
+int exchange_find(struct http *h, uint32_t i, struct reply_ctx *ctx);
+
+/* Answers the request; its body has been read. */
+enum step exchange_respond(struct http *h, uint32_t i, const char *base);
+
+/* Answers with an error where the request is not to be looked at any further. */
+enum step exchange_error(struct http *h, uint32_t i, const char *base, int status,
+			 enum close_reason reason);
+enum step exchange_refuse(struct http *h, uint32_t i, const char *base, enum http_refusal refusal);
+
+/* What sending came to, at its begin or later. */
+enum step exchange_sent(struct http *h, uint32_t i, enum send_result result, const char *base);
+
+/* The connection ends in the middle of a response. */
+enum step exchange_abandon(struct http *h, uint32_t i, enum close_reason reason, bool with_reset);
+
+#endif
