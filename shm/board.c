@@ -29,7 +29,7 @@ static_assert(offsetof(struct board_header, ready) == 16, "header: ready");
 static_assert(offsetof(struct board_header, tables_off) == 48, "header: offsets");
 static_assert(offsetof(struct board_header, boot_id) == 96, "header: boot_id");
 static_assert(sizeof(struct board_table) == 152 && alignof(struct board_table) == 8, "table");
-static_assert(sizeof(struct board_field) == 208 && alignof(struct board_field) == 4, "field");
+static_assert(sizeof(struct board_field) == 408 && alignof(struct board_field) == 4, "field");
 static_assert(sizeof(struct board_enum) == 48 && alignof(struct board_enum) == 4, "enum");
 static_assert(sizeof(((struct board_header *)0)->boot_id) == TIMES_BOOT_ID, "boot id");
 
@@ -38,13 +38,14 @@ static_assert(sizeof(struct conn_row) == 192, "a connection row is three cache l
 
 #define FITS(text, type, member) (sizeof(text) <= sizeof(((type *)0)->member))
 
-#define CHECK_FIELD(knd, type, nam, dim, uni, lev, hlp)                                    \
+#define CHECK_FIELD(knd, type, nam, dim, uni, lev, hlp, adv)                               \
 	static_assert(FITS(#nam, struct board_field, name), "field name too long: " #nam); \
 	static_assert(FITS(uni, struct board_field, unit), "unit too long: " #nam);        \
 	static_assert(FITS(hlp, struct board_field, help), "help too long: " #nam);        \
+	static_assert(FITS(adv, struct board_field, advice), "advice too long: " #nam);    \
 	static_assert(offsetof(struct ROW, nam) % sizeof(type) == 0, "misaligned: " #nam);
 
-#define FIELD(knd, type, nam, dim, uni, lev, hlp)       \
+#define FIELD(knd, type, nam, dim, uni, lev, hlp, adv)  \
 	{#nam,                                          \
 	 uni,                                           \
 	 BOARD_##knd,                                   \
@@ -52,7 +53,8 @@ static_assert(sizeof(struct conn_row) == 192, "a connection row is three cache l
 	 sizeof(type),                                  \
 	 sizeof(((struct ROW *)0)->nam) / sizeof(type), \
 	 offsetof(struct ROW, nam),                     \
-	 hlp},
+	 hlp,                                           \
+	 adv},
 
 /* ROW is the struct that CHECK_FIELD and FIELD look at: a row of X() does not say whose it is. */
 #define ROW master_row

@@ -88,6 +88,7 @@ struct board_field {
 	uint32_t count;  /* elements: 1, or the length of TEXT, ADDR, HIST */
 	uint32_t offset; /* in the row */
 	char help[140];
+	char advice[200];
 };
 
 struct board_enum {
@@ -96,8 +97,8 @@ struct board_enum {
 	uint32_t value;
 };
 
-#define BOARD_DIM(type, name, dim)                             type name dim;
-#define BOARD_MEMBER(kind, type, name, dim, unit, level, help) BOARD_DIM(type, name, dim)
+#define BOARD_DIM(type, name, dim)                                     type name dim;
+#define BOARD_MEMBER(kind, type, name, dim, unit, level, help, advice) BOARD_DIM(type, name, dim)
 
 struct master_row {
 	MASTER_FIELDS(BOARD_MEMBER)

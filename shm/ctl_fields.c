@@ -84,6 +84,7 @@ static void put_field(const struct board_table *t, const struct board_field *f, 
 	json_text(j, "unit", f->unit);
 	json_text(j, "level", level_name(f->level));
 	json_text(j, "help", f->help);
+	json_text(j, "advice", f->advice);
 	json_end(j);
 }
 
@@ -266,6 +267,10 @@ static void mdoc_table(const struct reader *r, const struct board_table *t)
 		printf(".It Sy %s Pq %s%s%s , %s\n", name, kind_name(f->kind),
 		       f->unit[0] != '\0' ? " , " : "", f->unit, level_name(f->level));
 		mdoc_text(f->help);
+		if (f->advice[0] != '\0') {
+			printf(".Pp\n");
+			mdoc_text(f->advice);
+		}
 	}
 	printf(".El\n");
 }

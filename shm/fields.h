@@ -4,16 +4,18 @@
  * the description that the board carries of itself, droverctl's output, the manual's list of
  * counters, and the enums that the worker uses.
  *
- * A field:  X(KIND, type, name, dim, unit, level, help)
+ * A field:  X(KIND, type, name, dim, unit, level, help, advice)
  *   KIND   COUNTER (only grows, sums over rows), GAUGE (a level; ignored once its writer is dead),
  *          TIME (CLOCK_MONOTONIC, microseconds; 0 = never), ENUM (unit names the enum), TEXT
  *          (NUL-terminated, escaped by readers), ADDR (16 bytes, IPv4 mapped into IPv6; all zero =
  *          unix socket), HIST (counters, see hist_bucket), ID (a number that is a name)
  *   dim    empty, or [N] for TEXT, ADDR and HIST
  *   level  BRIEF (shown by status), FULL (shown by stat), DEBUG (shown by stat -a)
- * One writer per word: the master writes master, listener and server rows, a worker its own worker,
- * conn and *_traffic rows.
- * A field may be added anywhere: readers go by the description, never by the struct.
+ *   help   what it is, one line
+ *   advice what to do about it, one or two sentences: when a value is a sign of trouble, and what
+ * helps One writer per word: the master writes master, listener and server rows, a worker its own
+ * worker, conn and *_traffic rows. A field may be added anywhere: readers go by the description,
+ * never by the struct.
  */
 #ifndef DROVER_SHM_FIELDS_H
 #define DROVER_SHM_FIELDS_H
@@ -24,7 +26,7 @@
 /* A program with other layouts, so that tests can upgrade to one: a field more in the connection's
  * row and record, and the fields behind it elsewhere. */
 #ifdef DROVER_LAYOUT_TEST
-#define LAYOUT_TEST_FIELD(X) X(ID, uint64_t, layout_test, , "", DEBUG, "Only in a program made for tests")
+#define LAYOUT_TEST_FIELD(X) X(ID, uint64_t, layout_test, , "", DEBUG, "Only in a program made for tests", "")
 #define LAYOUT_TEST_MEMBER   uint64_t layout_test;
 #define LAYOUT_REQUEST       [88]
 #else
@@ -137,157 +139,157 @@
 /* The tables of the board, one row struct each. */
 
 #define MASTER_FIELDS(X)                                                                           \
-	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row: odd while it is being written") \
-	X(ENUM, uint32_t, state, , "master_state", BRIEF, "What the master is doing")              \
-	X(ID, uint64_t, pid, , "", BRIEF, "Process id of the master")                              \
-	X(ID, uint64_t, generation, , "", BRIEF, "Configuration generation: grows by one with each reload") \
-	X(TIME, uint64_t, started_us, , "us", BRIEF, "When the master started")                    \
-	X(TIME, uint64_t, configured_us, , "us", BRIEF, "When the configuration in force was loaded") \
-	X(TIME, uint64_t, beat_us, , "us", FULL, "The master's heartbeat")                         \
-	X(GAUGE, uint64_t, workers_wanted, , "workers", BRIEF, "Workers configured, with TTIN and TTOU") \
-	X(GAUGE, uint64_t, drain_ms, , "ms", FULL, "The drain setting in force")                         \
-	X(GAUGE, uint64_t, slots, , "slots", DEBUG, "Slots that the board has room for")           \
-	X(GAUGE, uint64_t, listeners, , "listeners", FULL, "Listener rows in use")                 \
-	X(GAUGE, uint64_t, servers, , "servers", FULL, "Server rows in use")                       \
-	X(COUNTER, uint64_t, worker_starts, , "workers", FULL, "Workers started")                  \
-	X(COUNTER, uint64_t, worker_deaths, , "workers", BRIEF, "Workers that died unasked: exit, signal or hang") \
-	X(COUNTER, uint64_t, worker_hangs, , "workers", BRIEF, "Workers ended because their heartbeat stopped") \
-	X(COUNTER, uint64_t, fork_failures, , "", FULL, "Workers that could not be started for want of resources") \
-	X(COUNTER, uint64_t, gossip, , "messages", DEBUG, "Messages from children that made no sense") \
-	X(COUNTER, uint64_t, reloads, , "reloads", BRIEF, "Reloads asked for")                     \
-	X(COUNTER, uint64_t, reload_failures, , "reloads", BRIEF, "Reloads that changed nothing because they failed") \
-	X(ENUM, uint32_t, reload_result, , "result", BRIEF, "What came of the last reload")        \
-	X(TIME, uint64_t, reload_us, , "us", BRIEF, "When the last reload ended")                  \
-	X(COUNTER, uint64_t, upgrades, , "upgrades", BRIEF, "Upgrades in place asked for")         \
-	X(COUNTER, uint64_t, upgrade_failures, , "upgrades", BRIEF, "Upgrades that left the old program serving") \
-	X(ENUM, uint32_t, upgrade_result, , "result", BRIEF, "What came of the last upgrade")      \
-	X(TIME, uint64_t, upgrade_us, , "us", BRIEF, "When the last upgrade ended")                \
-	X(COUNTER, uint64_t, rebalances, , "", FULL, "Times idle connections were spread anew over the workers") \
-	X(ENUM, uint32_t, rebalance_result, , "result", FULL, "What came of the last rebalancing") \
-	X(COUNTER, uint64_t, rebalanced, , "conns", FULL, "Connections that changed their worker by rebalancing") \
-	X(COUNTER, uint64_t, reopens, , "", FULL, "Times the logs were reopened")                  \
-	X(ENUM, uint32_t, reopen_result, , "result", FULL, "What came of the last reopening")      \
-	X(TEXT, char, reload_error, [512], "", BRIEF, "Why the last reload failed: file, line, reason") \
-	X(TEXT, char, upgrade_error, [512], "", BRIEF, "Why the last upgrade failed")              \
-	X(TEXT, char, config, [256], "", BRIEF, "Configuration file in force")                     \
-	X(TEXT, char, version, [32], "", BRIEF, "Version of the master")
+	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row: odd while it is being written", "") \
+	X(ENUM, uint32_t, state, , "master_state", BRIEF, "What the master is doing", "")              \
+	X(ID, uint64_t, pid, , "", BRIEF, "Process id of the master", "")                              \
+	X(ID, uint64_t, generation, , "", BRIEF, "Configuration generation: grows by one with each reload", "") \
+	X(TIME, uint64_t, started_us, , "us", BRIEF, "When the master started", "")                    \
+	X(TIME, uint64_t, configured_us, , "us", BRIEF, "When the configuration in force was loaded", "") \
+	X(TIME, uint64_t, beat_us, , "us", FULL, "The master's heartbeat", "")                         \
+	X(GAUGE, uint64_t, workers_wanted, , "workers", BRIEF, "Workers configured, with TTIN and TTOU", "") \
+	X(GAUGE, uint64_t, drain_ms, , "ms", FULL, "The drain setting in force", "")                         \
+	X(GAUGE, uint64_t, slots, , "slots", DEBUG, "Slots that the board has room for", "")           \
+	X(GAUGE, uint64_t, listeners, , "listeners", FULL, "Listener rows in use", "")                 \
+	X(GAUGE, uint64_t, servers, , "servers", FULL, "Server rows in use", "")                       \
+	X(COUNTER, uint64_t, worker_starts, , "workers", FULL, "Workers started", "")                  \
+	X(COUNTER, uint64_t, worker_deaths, , "workers", BRIEF, "Workers that died unasked: exit, signal or hang", "") \
+	X(COUNTER, uint64_t, worker_hangs, , "workers", BRIEF, "Workers ended because their heartbeat stopped", "") \
+	X(COUNTER, uint64_t, fork_failures, , "", FULL, "Workers that could not be started for want of resources", "") \
+	X(COUNTER, uint64_t, gossip, , "messages", DEBUG, "Messages from children that made no sense", "") \
+	X(COUNTER, uint64_t, reloads, , "reloads", BRIEF, "Reloads asked for", "")                     \
+	X(COUNTER, uint64_t, reload_failures, , "reloads", BRIEF, "Reloads that changed nothing because they failed", "") \
+	X(ENUM, uint32_t, reload_result, , "result", BRIEF, "What came of the last reload", "")        \
+	X(TIME, uint64_t, reload_us, , "us", BRIEF, "When the last reload ended", "")                  \
+	X(COUNTER, uint64_t, upgrades, , "upgrades", BRIEF, "Upgrades in place asked for", "")         \
+	X(COUNTER, uint64_t, upgrade_failures, , "upgrades", BRIEF, "Upgrades that left the old program serving", "") \
+	X(ENUM, uint32_t, upgrade_result, , "result", BRIEF, "What came of the last upgrade", "")      \
+	X(TIME, uint64_t, upgrade_us, , "us", BRIEF, "When the last upgrade ended", "")                \
+	X(COUNTER, uint64_t, rebalances, , "", FULL, "Times idle connections were spread anew over the workers", "") \
+	X(ENUM, uint32_t, rebalance_result, , "result", FULL, "What came of the last rebalancing", "") \
+	X(COUNTER, uint64_t, rebalanced, , "conns", FULL, "Connections that changed their worker by rebalancing", "") \
+	X(COUNTER, uint64_t, reopens, , "", FULL, "Times the logs were reopened", "")                  \
+	X(ENUM, uint32_t, reopen_result, , "result", FULL, "What came of the last reopening", "")      \
+	X(TEXT, char, reload_error, [512], "", BRIEF, "Why the last reload failed: file, line, reason", "") \
+	X(TEXT, char, upgrade_error, [512], "", BRIEF, "Why the last upgrade failed", "")              \
+	X(TEXT, char, config, [256], "", BRIEF, "Configuration file in force", "")                     \
+	X(TEXT, char, version, [32], "", BRIEF, "Version of the master", "")
 
 /* Counters come in cache lines of their own: the row's stride is a multiple of 64. */
 #define WORKER_FIELDS(X)                                                                           \
 	LAYOUT_TEST_FIELD(X)                                                                       \
-	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row's identity: odd while it is being written") \
-	X(ENUM, uint32_t, state, , "worker_state", BRIEF, "What the worker is doing")              \
-	X(ID, uint32_t, slot, , "", BRIEF, "Slot that the worker fills")                           \
-	X(ID, uint32_t, generation, , "", BRIEF, "Configuration generation that the worker serves") \
-	X(ID, uint64_t, pid, , "", BRIEF, "Process id of the worker")                              \
-	X(TIME, uint64_t, started_us, , "us", BRIEF, "When the worker started")                    \
-	X(TIME, uint64_t, drain_us, , "us", BRIEF, "When the worker was told to drain")            \
-	X(ID, uint32_t, touching, , "", FULL, "Connection row being worked on, plus one; 0 = none") \
-	X(ID, uint32_t, conns_high, , "", DEBUG, "Connection rows of this worker ever used: readers need look no further") \
-	X(TIME, uint64_t, beat_us, , "us", BRIEF, "Heartbeat: the start of the last turn of the event loop") \
-	X(COUNTER, uint64_t, turns, , "turns", FULL, "Turns of the event loop")                    \
-	X(COUNTER, uint64_t, events, , "events", FULL, "Events served by the event loop")          \
-	X(GAUGE, uint64_t, lag_us, , "us", FULL, "Length of the last second's longest turn of the event loop") \
-	X(HIST, uint64_t, turn, [HIST_BUCKETS], "us", FULL, "Length of each turn of the event loop") \
-	X(GAUGE, uint64_t, conns, , "conns", BRIEF, "Open client connections")                     \
-	X(GAUGE, uint64_t, conns_idle, , "conns", BRIEF, "Connections waiting for their next request") \
-	X(GAUGE, uint64_t, conns_max, , "conns", FULL, "Most connections that this worker may hold") \
-	X(GAUGE, uint64_t, fds, , "fds", FULL, "Descriptors that the worker's records and caches hold") \
-	X(GAUGE, uint64_t, fds_max, , "fds", FULL, "Limit of descriptors (RLIMIT_NOFILE)")         \
-	X(GAUGE, uint64_t, buffers, , "bytes", FULL, "Buffer bytes in use")                        \
-	X(GAUGE, uint64_t, buffers_resident, , "bytes", FULL, "Buffer bytes in use or kept for the next use") \
-	X(COUNTER, uint64_t, buffer_failures, , "", FULL, "Times no buffer was left")              \
-	X(COUNTER, uint64_t, accepts, , "conns", BRIEF, "Connections accepted")                    \
-	X(COUNTER, uint64_t, accept_retries, , "", FULL, "accept: EINTR, ECONNABORTED and network errors, tried again at once") \
-	X(COUNTER, uint64_t, accept_no_fds, , "", BRIEF, "accept: EMFILE or ENFILE, no descriptor left") \
-	X(COUNTER, uint64_t, accept_no_memory, , "", FULL, "accept: ENOBUFS or ENOMEM")            \
-	X(COUNTER, uint64_t, accept_no_records, , "", BRIEF, "accept stopped because worker_connections was reached") \
-	X(COUNTER, uint64_t, accept_pauses, , "", BRIEF, "Times accepting paused for want of resources") \
-	X(COUNTER, uint64_t, accept_turned_away, , "conns", FULL, "Connections closed at once with the reserve descriptor") \
-	X(COUNTER, uint64_t, requests, , "requests", BRIEF, "Requests answered")                   \
-	X(COUNTER, uint64_t, requests_started, , "requests", FULL, "Requests whose head was read") \
-	X(COUNTER, uint64_t, responses_1xx, , "responses", FULL, "Interim responses sent")         \
-	X(COUNTER, uint64_t, responses_2xx, , "responses", BRIEF, "Responses with a 2xx status")   \
-	X(COUNTER, uint64_t, responses_3xx, , "responses", BRIEF, "Responses with a 3xx status")   \
-	X(COUNTER, uint64_t, responses_4xx, , "responses", BRIEF, "Responses with a 4xx status")   \
-	X(COUNTER, uint64_t, responses_5xx, , "responses", BRIEF, "Responses with a 5xx status")   \
-	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes read from clients")                \
-	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written to clients")              \
-	X(HIST, uint64_t, latency, [HIST_BUCKETS], "us", BRIEF, "Time of each request, from its first byte to the last byte written") \
-	X(COUNTER, uint64_t, body_bytes_discarded, , "bytes", FULL, "Request body bytes that nobody wanted") \
-	X(COUNTER, uint64_t, access_denied, , "requests", FULL, "Requests refused by allow and deny") \
-	X(COUNTER, uint64_t, file_cache_hits, , "", FULL, "Files found in the open-file cache")    \
-	X(COUNTER, uint64_t, file_cache_misses, , "", FULL, "Files opened")                        \
-	X(GAUGE, uint64_t, file_cache_entries, , "files", FULL, "Files in the open-file cache")    \
-	X(COUNTER, uint64_t, file_errors, , "", FULL, "Files that vanished, shrank or failed while they were sent") \
-	X(COUNTER, uint64_t, log_lines, , "lines", FULL, "Access log lines written")               \
-	X(COUNTER, uint64_t, log_lines_lost, , "lines", BRIEF, "Access log lines lost because the log could not be written") \
-	X(COUNTER, uint64_t, takeovers, , "", BRIEF, "Times the standby took over from a worker that died")                         \
-	X(COUNTER, uint64_t, moved_in, , "conns", BRIEF, "Connections taken over from another worker")                         \
-	X(COUNTER, uint64_t, moved_refused, , "conns", FULL, "Connections that could not be handed over and drain in place")                         \
-	X(COUNTER, uint64_t, drained_idle, , "conns", FULL, "Connections closed idle by a drain")  \
-	X(COUNTER, uint64_t, drained_finished, , "conns", FULL, "Connections that ended with their response during a drain") \
-	X(COUNTER, uint64_t, drained_forced, , "conns", FULL, "Connections cut at the end of a drain") \
+	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row's identity: odd while it is being written", "") \
+	X(ENUM, uint32_t, state, , "worker_state", BRIEF, "What the worker is doing", "")              \
+	X(ID, uint32_t, slot, , "", BRIEF, "Slot that the worker fills", "")                           \
+	X(ID, uint32_t, generation, , "", BRIEF, "Configuration generation that the worker serves", "") \
+	X(ID, uint64_t, pid, , "", BRIEF, "Process id of the worker", "")                              \
+	X(TIME, uint64_t, started_us, , "us", BRIEF, "When the worker started", "")                    \
+	X(TIME, uint64_t, drain_us, , "us", BRIEF, "When the worker was told to drain", "")            \
+	X(ID, uint32_t, touching, , "", FULL, "Connection row being worked on, plus one; 0 = none", "") \
+	X(ID, uint32_t, conns_high, , "", DEBUG, "Connection rows of this worker ever used: readers need look no further", "") \
+	X(TIME, uint64_t, beat_us, , "us", BRIEF, "Heartbeat: the start of the last turn of the event loop", "") \
+	X(COUNTER, uint64_t, turns, , "turns", FULL, "Turns of the event loop", "")                    \
+	X(COUNTER, uint64_t, events, , "events", FULL, "Events served by the event loop", "")          \
+	X(GAUGE, uint64_t, lag_us, , "us", FULL, "Length of the last second's longest turn of the event loop", "") \
+	X(HIST, uint64_t, turn, [HIST_BUCKETS], "us", FULL, "Length of each turn of the event loop", "") \
+	X(GAUGE, uint64_t, conns, , "conns", BRIEF, "Open client connections", "")                     \
+	X(GAUGE, uint64_t, conns_idle, , "conns", BRIEF, "Connections waiting for their next request", "") \
+	X(GAUGE, uint64_t, conns_max, , "conns", FULL, "Most connections that this worker may hold", "") \
+	X(GAUGE, uint64_t, fds, , "fds", FULL, "Descriptors that the worker's records and caches hold", "") \
+	X(GAUGE, uint64_t, fds_max, , "fds", FULL, "Limit of descriptors (RLIMIT_NOFILE)", "")         \
+	X(GAUGE, uint64_t, buffers, , "bytes", FULL, "Buffer bytes in use", "")                        \
+	X(GAUGE, uint64_t, buffers_resident, , "bytes", FULL, "Buffer bytes in use or kept for the next use", "") \
+	X(COUNTER, uint64_t, buffer_failures, , "", FULL, "Times no buffer was left", "")              \
+	X(COUNTER, uint64_t, accepts, , "conns", BRIEF, "Connections accepted", "")                    \
+	X(COUNTER, uint64_t, accept_retries, , "", FULL, "accept: EINTR, ECONNABORTED and network errors, tried again at once", "") \
+	X(COUNTER, uint64_t, accept_no_fds, , "", BRIEF, "accept: EMFILE or ENFILE, no descriptor left", "") \
+	X(COUNTER, uint64_t, accept_no_memory, , "", FULL, "accept: ENOBUFS or ENOMEM", "")            \
+	X(COUNTER, uint64_t, accept_no_records, , "", BRIEF, "accept stopped because worker_connections was reached", "") \
+	X(COUNTER, uint64_t, accept_pauses, , "", BRIEF, "Times accepting paused for want of resources", "") \
+	X(COUNTER, uint64_t, accept_turned_away, , "conns", FULL, "Connections closed at once with the reserve descriptor", "") \
+	X(COUNTER, uint64_t, requests, , "requests", BRIEF, "Requests answered", "")                   \
+	X(COUNTER, uint64_t, requests_started, , "requests", FULL, "Requests whose head was read", "") \
+	X(COUNTER, uint64_t, responses_1xx, , "responses", FULL, "Interim responses sent", "")         \
+	X(COUNTER, uint64_t, responses_2xx, , "responses", BRIEF, "Responses with a 2xx status", "")   \
+	X(COUNTER, uint64_t, responses_3xx, , "responses", BRIEF, "Responses with a 3xx status", "")   \
+	X(COUNTER, uint64_t, responses_4xx, , "responses", BRIEF, "Responses with a 4xx status", "")   \
+	X(COUNTER, uint64_t, responses_5xx, , "responses", BRIEF, "Responses with a 5xx status", "")   \
+	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes read from clients", "")                \
+	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written to clients", "")              \
+	X(HIST, uint64_t, latency, [HIST_BUCKETS], "us", BRIEF, "Time of each request, from its first byte to the last byte written", "") \
+	X(COUNTER, uint64_t, body_bytes_discarded, , "bytes", FULL, "Request body bytes that nobody wanted", "") \
+	X(COUNTER, uint64_t, access_denied, , "requests", FULL, "Requests refused by allow and deny", "") \
+	X(COUNTER, uint64_t, file_cache_hits, , "", FULL, "Files found in the open-file cache", "")    \
+	X(COUNTER, uint64_t, file_cache_misses, , "", FULL, "Files opened", "")                        \
+	X(GAUGE, uint64_t, file_cache_entries, , "files", FULL, "Files in the open-file cache", "")    \
+	X(COUNTER, uint64_t, file_errors, , "", FULL, "Files that vanished, shrank or failed while they were sent", "") \
+	X(COUNTER, uint64_t, log_lines, , "lines", FULL, "Access log lines written", "")               \
+	X(COUNTER, uint64_t, log_lines_lost, , "lines", BRIEF, "Access log lines lost because the log could not be written", "") \
+	X(COUNTER, uint64_t, takeovers, , "", BRIEF, "Times the standby took over from a worker that died", "")                         \
+	X(COUNTER, uint64_t, moved_in, , "conns", BRIEF, "Connections taken over from another worker", "")                         \
+	X(COUNTER, uint64_t, moved_refused, , "conns", FULL, "Connections that could not be handed over and drain in place", "")                         \
+	X(COUNTER, uint64_t, drained_idle, , "conns", FULL, "Connections closed idle by a drain", "")  \
+	X(COUNTER, uint64_t, drained_finished, , "conns", FULL, "Connections that ended with their response during a drain", "") \
+	X(COUNTER, uint64_t, drained_forced, , "conns", FULL, "Connections cut at the end of a drain", "") \
 	CLOSE_REASONS(CLOSE_REASON_FIELD, X)                                                                     \
 	DEADLINES(DEADLINE_FIELD, X)                                                                         \
 	REFUSALS(REFUSAL_FIELD, X)
 
 #define LISTENER_FIELDS(X)                                                                         \
-	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row")                            \
-	X(ID, uint32_t, used, , "", DEBUG, "1 while the listener is open")                         \
-	X(TEXT, char, address, [112], "", BRIEF, "Address as bound: host:port, [host]:port or unix:path") \
-	X(ID, uint32_t, generation, , "", FULL, "Configuration generation that opened it")         \
-	X(ID, uint32_t, sockets, , "", FULL, "Sockets: 1, or with reuseport one per worker")       \
-	X(GAUGE, uint64_t, queue, , "conns", BRIEF, "Connections in the accept queue (TCP_INFO), read once a second") \
-	X(GAUGE, uint64_t, queue_max, , "conns", BRIEF, "Limit of the accept queue")
+	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row", "")                            \
+	X(ID, uint32_t, used, , "", DEBUG, "1 while the listener is open", "")                         \
+	X(TEXT, char, address, [112], "", BRIEF, "Address as bound: host:port, [host]:port or unix:path", "") \
+	X(ID, uint32_t, generation, , "", FULL, "Configuration generation that opened it", "")         \
+	X(ID, uint32_t, sockets, , "", FULL, "Sockets: 1, or with reuseport one per worker", "")       \
+	X(GAUGE, uint64_t, queue, , "conns", BRIEF, "Connections in the accept queue (TCP_INFO), read once a second", "") \
+	X(GAUGE, uint64_t, queue_max, , "conns", BRIEF, "Limit of the accept queue", "")
 
 #define LISTENER_TRAFFIC_FIELDS(X)                                                                 \
-	X(COUNTER, uint64_t, accepts, , "conns", BRIEF, "Connections accepted")                    \
-	X(GAUGE, uint64_t, conns, , "conns", BRIEF, "Open connections")
+	X(COUNTER, uint64_t, accepts, , "conns", BRIEF, "Connections accepted", "")                    \
+	X(GAUGE, uint64_t, conns, , "conns", BRIEF, "Open connections", "")
 
 #define SERVER_FIELDS(X)                                                                           \
-	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row")                            \
-	X(ID, uint32_t, used, , "", DEBUG, "1 while the configuration names the server")           \
-	X(TEXT, char, name, [64], "", BRIEF, "Name of the server section")
+	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row", "")                            \
+	X(ID, uint32_t, used, , "", DEBUG, "1 while the configuration names the server", "")           \
+	X(TEXT, char, name, [64], "", BRIEF, "Name of the server section", "")
 
 #define SERVER_TRAFFIC_FIELDS(X)                                                                   \
-	X(COUNTER, uint64_t, requests, , "requests", BRIEF, "Requests answered")                   \
-	X(COUNTER, uint64_t, responses_2xx, , "responses", BRIEF, "Responses with a 2xx status")   \
-	X(COUNTER, uint64_t, responses_3xx, , "responses", BRIEF, "Responses with a 3xx status")   \
-	X(COUNTER, uint64_t, responses_4xx, , "responses", BRIEF, "Responses with a 4xx status")   \
-	X(COUNTER, uint64_t, responses_5xx, , "responses", BRIEF, "Responses with a 5xx status")   \
-	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes of requests")                      \
-	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes of responses")
+	X(COUNTER, uint64_t, requests, , "requests", BRIEF, "Requests answered", "")                   \
+	X(COUNTER, uint64_t, responses_2xx, , "responses", BRIEF, "Responses with a 2xx status", "")   \
+	X(COUNTER, uint64_t, responses_3xx, , "responses", BRIEF, "Responses with a 3xx status", "")   \
+	X(COUNTER, uint64_t, responses_4xx, , "responses", BRIEF, "Responses with a 4xx status", "")   \
+	X(COUNTER, uint64_t, responses_5xx, , "responses", BRIEF, "Responses with a 5xx status", "")   \
+	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes of requests", "")                      \
+	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes of responses", "")
 
 /* The public half of a connection's record. Its index is the index of the private half in the worker's arena. */
 #define CONN_FIELDS(X)                                                                             \
 	LAYOUT_TEST_FIELD(X)                                                                       \
-	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row: odd while it is being written") \
-	X(ENUM, uint8_t, state, , "conn_state", BRIEF, "What the connection waits for")            \
-	X(ID, uint8_t, family, , "", DEBUG, "4, 6, or 1 for a unix socket")                        \
-	X(ID, uint16_t, port, , "", BRIEF, "Port of the client")                                   \
-	X(ID, uint64_t, id, , "", BRIEF, "Number of the connection, never used again")             \
-	X(ADDR, uint8_t, peer, [16], "", BRIEF, "Address of the client")                           \
-	X(ID, uint32_t, fd, , "", FULL, "Descriptor number in the worker")                         \
-	X(ID, uint16_t, listener, , "", BRIEF, "Listener row that it came in by")                  \
-	X(ID, uint16_t, status, , "", BRIEF, "Status of the response under way, or of the last one") \
-	X(ID, uint32_t, server, , "", BRIEF, "Server row of the request, plus one; 0 = not known yet") \
-	X(COUNTER, uint32_t, requests, , "requests", BRIEF, "Requests begun on this connection")   \
-	X(TIME, uint64_t, accepted_us, , "us", BRIEF, "When it was accepted")                      \
-	X(TIME, uint64_t, since_us, , "us", BRIEF, "When it came into its state")                  \
-	X(TIME, uint64_t, deadline_us, , "us", BRIEF, "When its state expires; 0 = never")         \
-	X(TIME, uint64_t, request_us, , "us", BRIEF, "First byte of the request under way; 0 = none") \
-	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes read")                             \
-	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written")                         \
-	X(TEXT, char, request, LAYOUT_REQUEST, "", BRIEF, "Method and target of the request under way, or of the last one, cut")
+	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row: odd while it is being written", "") \
+	X(ENUM, uint8_t, state, , "conn_state", BRIEF, "What the connection waits for", "")            \
+	X(ID, uint8_t, family, , "", DEBUG, "4, 6, or 1 for a unix socket", "")                        \
+	X(ID, uint16_t, port, , "", BRIEF, "Port of the client", "")                                   \
+	X(ID, uint64_t, id, , "", BRIEF, "Number of the connection, never used again", "")             \
+	X(ADDR, uint8_t, peer, [16], "", BRIEF, "Address of the client", "")                           \
+	X(ID, uint32_t, fd, , "", FULL, "Descriptor number in the worker", "")                         \
+	X(ID, uint16_t, listener, , "", BRIEF, "Listener row that it came in by", "")                  \
+	X(ID, uint16_t, status, , "", BRIEF, "Status of the response under way, or of the last one", "") \
+	X(ID, uint32_t, server, , "", BRIEF, "Server row of the request, plus one; 0 = not known yet", "") \
+	X(COUNTER, uint32_t, requests, , "requests", BRIEF, "Requests begun on this connection", "")   \
+	X(TIME, uint64_t, accepted_us, , "us", BRIEF, "When it was accepted", "")                      \
+	X(TIME, uint64_t, since_us, , "us", BRIEF, "When it came into its state", "")                  \
+	X(TIME, uint64_t, deadline_us, , "us", BRIEF, "When its state expires; 0 = never", "")         \
+	X(TIME, uint64_t, request_us, , "us", BRIEF, "First byte of the request under way; 0 = none", "") \
+	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes read", "")                             \
+	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written", "")                         \
+	X(TEXT, char, request, LAYOUT_REQUEST, "", BRIEF, "Method and target of the request under way, or of the last one, cut", "")
 
 /* Rows of the tables above as fields of a worker. */
 #define CLOSE_REASON_FIELD(X, sym, name, help)                                                     \
-	X(COUNTER, uint64_t, close_##name, , "conns", FULL, "Connections ended: " help)
+	X(COUNTER, uint64_t, close_##name, , "conns", FULL, "Connections ended: " help, "")
 #define DEADLINE_FIELD(X, sym, name)                                                               \
-	X(COUNTER, uint64_t, expired_##name, , "", FULL, "Times the deadline '" #name "' passed")
+	X(COUNTER, uint64_t, expired_##name, , "", FULL, "Times the deadline '" #name "' passed", "")
 #define REFUSAL_FIELD(X, sym, name, status, help)                                                  \
-	X(COUNTER, uint64_t, refused_##name, , "requests", FULL, "Requests refused: " help)
+	X(COUNTER, uint64_t, refused_##name, , "requests", FULL, "Requests refused: " help, "")
 
 /* As in enum x { CLOSE_REASONS(NAMED_SYMBOL, CLOSE_) }; and in a table of names. */
 #define NAMED_SYMBOL(prefix, sym, ...) prefix##sym,

@@ -119,17 +119,18 @@ static int check_header(const struct reader *r, char *why, size_t size)
 /* A description's array: count elements of a stride that may be larger than what is known of each.
  */
 static void *load_array(const struct reader *r, uint64_t off, uint32_t count, uint32_t stride,
-			size_t known, uint32_t max)
+			size_t known, size_t least, uint32_t max)
 {
+	size_t bytes = stride < known ? stride : known;
 	char *all;
 
-	if (count > max || stride < known || stride > STRIDE_MAX)
+	if (count > max || stride < least || stride > STRIDE_MAX)
 		return NULL;
 	if (off > r->header.file_bytes || (uint64_t)count * stride > r->header.file_bytes - off)
 		return NULL;
 	all = calloc(count + 1, known);
 	for (uint32_t i = 0; all != NULL && i < count; i++)
-		if (fetch(r, off + (uint64_t)i * stride, known, all + i * known) != 0) {
+		if (fetch(r, off + (uint64_t)i * stride, bytes, all + i * known) != 0) {
 			free(all);
 			return NULL;
 		}
@@ -144,7 +145,7 @@ static bool ends(const char *text, size_t size)
 static bool good_field(const struct board_field *f, uint32_t stride)
 {
 	if (!ends(f->name, sizeof(f->name)) || !ends(f->unit, sizeof(f->unit)) ||
-	    !ends(f->help, sizeof(f->help)))
+	    !ends(f->help, sizeof(f->help)) || !ends(f->advice, sizeof(f->advice)))
 		return false;
 	if (f->elem != 1 && f->elem != 2 && f->elem != 4 && f->elem != 8)
 		return false;
@@ -191,11 +192,11 @@ static int load_descriptions(struct reader *r, char *why, size_t size)
 	const struct board_header *h = &r->header;
 
 	r->tables = load_array(r, h->tables_off, h->tables, h->table_stride, sizeof(*r->tables),
-			       TABLES_MAX);
+			       sizeof(*r->tables), TABLES_MAX);
 	r->fields = load_array(r, h->fields_off, h->fields, h->field_stride, sizeof(*r->fields),
-			       FIELDS_MAX);
+			       offsetof(struct board_field, advice), FIELDS_MAX);
 	r->enums = load_array(r, h->enums_off, h->enums, h->enum_stride, sizeof(*r->enums),
-			      ENUMS_MAX);
+			      sizeof(*r->enums), ENUMS_MAX);
 	r->seq = calloc(h->tables <= TABLES_MAX ? h->tables + 1 : 1, sizeof(*r->seq));
 	if (r->tables == NULL || r->fields == NULL || r->enums == NULL || r->seq == NULL)
 		return refuse(why, size,

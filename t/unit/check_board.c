@@ -47,19 +47,20 @@ static void tear_down(void)
 
 /* What fields.h says, once more, with the compiler's offsets. */
 struct expected {
-	const char *name, *unit, *help;
+	const char *name, *unit, *help, *advice;
 	unsigned kind, level;
 	size_t elem, bytes, offset;
 };
 
-#define EXPECTED(knd, type, nam, dim, uni, lev, hlp) \
-	{#nam,                                       \
-	 uni,                                        \
-	 hlp,                                        \
-	 BOARD_##knd,                                \
-	 BOARD_##lev,                                \
-	 sizeof(type),                               \
-	 sizeof(((struct ROW *)0)->nam),             \
+#define EXPECTED(knd, type, nam, dim, uni, lev, hlp, adv) \
+	{#nam,                                            \
+	 uni,                                             \
+	 hlp,                                             \
+	 adv,                                             \
+	 BOARD_##knd,                                     \
+	 BOARD_##lev,                                     \
+	 sizeof(type),                                    \
+	 sizeof(((struct ROW *)0)->nam),                  \
 	 offsetof(struct ROW, nam)},
 
 #define ROW master_row
@@ -115,6 +116,7 @@ START_TEST(test_description)
 			      "%s.%s", t->name, e->name);
 		ck_assert_str_eq(f->unit, e->unit);
 		ck_assert_str_eq(f->help, e->help);
+		ck_assert_str_eq(f->advice, e->advice);
 	}
 }
 END_TEST
