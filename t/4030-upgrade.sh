@@ -33,6 +33,11 @@ never_down() {
 	paste -d ' ' <(printf '%s\n' "$before") <(printf '%s\n' "$TOTALS") | awk '$4 < $2 || NF != 4 { print; bad = 1 } END { exit bad }'
 }
 
+# Old standbys, whose channels the master holds until they are gone, are gone too.
+settled() {
+	[ "$(children_of "$MASTER" | wc -l)" -eq 4 ]
+}
+
 own_fds() {
 	find "/proc/$DROVER_PID/fd" -mindepth 1 | wc -l
 }
@@ -89,6 +94,7 @@ is "$(ctl stat -H master.upgrade_result | cut -f 2)" ok 'and the board'
 ok 'totals never go down' never_down
 say all step
 upgrade 'upgrade 2' "$THIS"
+wait_for 10 settled || fail 'two workers and their standbys'
 before=$(own_fds) memory=$(pss)
 for ((round = 3; round <= ROUNDS; round++)); do
 	if [ $((round % 2)) -eq 1 ]; then upgrade "upgrade $round" "$NEXT"; else upgrade "upgrade $round" "$THIS"; fi
@@ -102,7 +108,7 @@ is "$(stat_of master.pid)" "$MASTER" 'the process is the same'
 is "$(stat_of master.upgrades)" "$ROUNDS" 'upgrades are counted'
 is "$(stat_of master.upgrade_failures)" 0 'none failed'
 is "$(cat "$RUN/drover.pid")" "$MASTER" 'the pid file is still there'
-is "$(children_of "$MASTER" | wc -l)" 4 'two workers and their standbys'
+ok 'two workers and their standbys' wait_for 10 settled
 ok 'a reload goes on from there' ctl reload
 ends all 'every answer was right, and no connection ended'
 kill -TERM "$HERD"
@@ -143,6 +149,7 @@ fails_upgrade() {
 	is "$(children_of "$MASTER" | wc -l)" 4 "$1: no process more"
 }
 
+wait_for 10 settled || fail 'two workers and their standbys'
 before=$(own_fds)
 printf '\0\0\0\0' >"$T/rubbish"
 put "$T/rubbish"
