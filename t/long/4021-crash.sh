@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Not part of the ordinary run: ten requests that kill the worker serving them and ten workers stopped, one every four
-# seconds, beside ten thousand keep-alive connections with two thousand requests a second in all.
+# Not part of the ordinary run: ten requests that kill the worker serving them and ten workers stopped, one every six
+# seconds (a third within ten would empty the slot), beside ten thousand keep-alive connections with two thousand requests a second in all.
 #   make debug && BUILD=build/debug t/long/4021-crash.sh
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../takeover.sh"
@@ -25,13 +25,13 @@ for ((round = 1; round <= 10; round++)); do
 	taken=$(stat_of takeovers)
 	curl -s -m 5 "http://127.0.0.1:$PORT/crash" >/dev/null
 	wait_stat takeovers -gt "$taken" || fail "crash $round: its standby takes over" "$(tail -n 5 "$T/stderr")"
-	wait_for 4 false
+	wait_for 6 false
 	taken=$(stat_of takeovers) start=$(now_ms)
 	kill -STOP "$(pid_of $((round % 2)))"
 	wait_stat takeovers -gt "$taken" || fail "stop $round: its standby takes over" "$(tail -n 5 "$T/stderr")"
 	took=$(($(now_ms) - start))
 	[ $took -le $slowest ] || slowest=$took
-	wait_for 4 false
+	wait_for 6 false
 done
 counters >"$T/counters.1"
 kill -TERM "$load"
