@@ -8,7 +8,7 @@
 
 [ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge 12000 ] || skip_all 'too few descriptors'
 ulimit -n "$(ulimit -Hn)"
-allow_log 'worker [01] \(pid [0-9]+, generation 1\) killed by signal [0-9]+ \([A-Z]+\); its standby goes on'
+allow_log 'worker [01] \(pid [0-9]+, generation 1\) killed by signal [0-9]+ \([A-Z]+\)(, as it hung)?; its standby goes on'
 allow_log 'hangs: no heartbeat'
 make_site
 LOCATIONS='location "= /crash" { crash = true }' CONNECTIONS=12000 site 'hang = 1s'
