@@ -27,7 +27,7 @@ soon() {
 	local name=$1
 	shift
 	ok "$name: $2" wait_for 5 now_is "$@"
-	cmp_ok $(($(now_ms) - START)) -lt $((2500 * WAIT_FACTOR)) "$name: within about a second"
+	cmp_ok $(($(now_ms) - START)) -lt $((4000 * WAIT_FACTOR)) "$name: within about a second"
 }
 
 # put NAME TEXT [TIME]: written in place, as of TIME.
