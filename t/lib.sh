@@ -406,5 +406,6 @@ at_exit() {
 }
 trap at_exit EXIT
 trap 'exit 130' INT
+trap 'printf "# SIGPIPE in line %s: %s\n" "$LINENO" "$BASH_COMMAND" >&2; exit 141' PIPE
 trap 'exit 143' TERM
 trap 'exit 129' HUP
