@@ -56,7 +56,23 @@ enum location_kind {
 	LOCATION_REDIRECT,
 	LOCATION_STATUS,
 	LOCATION_HEALTH,
+	LOCATION_PROXY,
 	LOCATION_CRASH /* the worker dies of it; only builds for tests can be configured so */
+};
+
+/* The Host field that a peer gets. */
+enum proxy_host {
+	PROXY_HOST_KEEP, /* the client's */
+	PROXY_HOST_PEER, /* the peer's address as configured */
+	PROXY_HOST_FIXED
+};
+
+/* X-Forwarded-For, -Proto and -Host as sent to a peer. */
+enum proxy_forwarded {
+	PROXY_FORWARDED_REPLACE, /* by what we see ourselves, unless the client is trusted: then
+				    APPEND */
+	PROXY_FORWARDED_APPEND,
+	PROXY_FORWARDED_OFF /* what the client sent is removed, too */
 };
 
 struct location {
@@ -87,6 +103,20 @@ struct location {
 	uint32_t headers_count;
 	struct error_page *error_pages; /* effective */
 	uint32_t error_pages_count;
+	uint32_t upstream; /* PROXY: index into settings.upstreams */
+	const char
+	    *rewrite; /* PROXY: takes the place of the matched prefix; NULL: the path stays */
+	enum proxy_host host_policy;
+	const char *host; /* PROXY_HOST_FIXED */
+	enum proxy_forwarded forwarded;
+	struct cidr *trusted; /* peers whose X-Forwarded-* and time limits are believed */
+	uint32_t trusted_count;
+	const char **remove_request;  /* PROXY: fields that do not go to the peer; lower case,
+					 NULL-terminated */
+	const char **remove_response; /* PROXY: fields that do not go to the client */
+	struct header_setting *request_headers; /* PROXY: fields set in what goes to the peer;
+						   merged from outside in */
+	uint32_t request_headers_count;
 	uint64_t max_body;
 	uint32_t id; /* index in its server */
 	struct conf_pos pos;
@@ -144,6 +174,60 @@ struct listener {
 	struct conf_pos pos;
 };
 
+enum balance {
+	BALANCE_ROUND_ROBIN, /* weighted */
+	BALANCE_LEAST_CONN,  /* fewest requests in hand by weight, over all workers */
+	BALANCE_HASH         /* of what hash_of says; consistent, with bounded load */
+};
+
+enum hash_of {
+	HASH_ADDRESS, /* of the client */
+	HASH_PATH,
+	HASH_HEADER, /* of the name hash_name */
+	HASH_COOKIE
+};
+
+/* One server of a pool. */
+struct peer {
+	const char *address; /* as written: host:port, [host]:port or unix:path */
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
+		struct sockaddr_storage any;
+	} addr;
+	socklen_t addr_len; /* 0: its name could not be resolved; it is not used */
+	uint32_t weight;    /* 1 to 1000 */
+	uint32_t max_conns; /* requests in hand over all workers; 0 = no limit */
+	bool backup;        /* used when no other is well */
+	bool down;          /* not used */
+	uint32_t max_fails; /* in a row within fail_us: it is left alone for fail_us; 0 = never */
+	uint64_t fail_us;
+	uint32_t row;      /* of the board: stays with upstream and address over reloads */
+	uint32_t upstream; /* index of its upstream */
+	struct conf_pos pos;
+};
+
+/* A pool of peers. */
+struct upstream {
+	const char *name;
+	enum balance balance;
+	enum hash_of hash_of;
+	const char *hash_name;
+	uint32_t first_peer; /* in settings.peers */
+	uint32_t peers_count;
+	uint64_t connect_us, response_us, between_us; /* deadlines; 0 = none */
+	uint32_t retries;                             /* on other peers, for one request */
+	uint32_t keepalive_conns;    /* idle connections kept for each peer and worker; 0 = none */
+	uint32_t keepalive_requests; /* 0 = no limit */
+	uint64_t keepalive_idle_us;
+	uint64_t keepalive_max_age_us; /* 0 = no limit */
+	uint32_t max_head;             /* bytes of a response's head */
+	uint32_t row;                  /* of the board */
+	struct conf_pos pos;
+};
+
 struct settings {
 	void *memory;             /* owns all that follows */
 	const char *file;         /* configuration file, or NULL for the embedded default */
@@ -168,6 +252,11 @@ struct settings {
 	uint32_t listeners_count;
 	struct server *servers;
 	uint32_t servers_count;
+	struct upstream *upstreams;
+	uint32_t upstreams_count;
+	struct peer *peers; /* of all upstreams, one upstream's side by side */
+	uint32_t peers_count;
+	uint32_t upstream_connections; /* of a worker to all peers; 0: worker_connections */
 	struct log_setting *logs;
 	uint32_t logs_count;
 	struct route *route; /* built from the above by settings' maker: route_build() */
