@@ -340,6 +340,9 @@ static void build(struct http *h, const struct reply_ctx *ctx)
 	case LOCATION_HEALTH:
 		reply_health(&h->reply, ctx, !h->lame_duck && !h->cs->draining);
 		break;
+	case LOCATION_PROXY:
+		reply_error(&h->reply, ctx, 502);
+		break;
 	case LOCATION_CRASH:
 		(void)raise(SIGSEGV);
 		/* fallthrough */
