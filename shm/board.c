@@ -81,6 +81,18 @@ static const struct board_field listener_traffic_fields[] = {LISTENER_TRAFFIC_FI
 SERVER_TRAFFIC_FIELDS(CHECK_FIELD)
 static const struct board_field server_traffic_fields[] = {SERVER_TRAFFIC_FIELDS(FIELD)};
 #undef ROW
+#define ROW upstream_row
+UPSTREAM_FIELDS(CHECK_FIELD)
+static const struct board_field upstream_fields[] = {UPSTREAM_FIELDS(FIELD)};
+#undef ROW
+#define ROW peer_row
+PEER_FIELDS(CHECK_FIELD)
+static const struct board_field peer_fields[] = {PEER_FIELDS(FIELD)};
+#undef ROW
+#define ROW peer_traffic_row
+PEER_TRAFFIC_FIELDS(CHECK_FIELD)
+static const struct board_field peer_traffic_fields[] = {PEER_TRAFFIC_FIELDS(FIELD)};
+#undef ROW
 #define ROW conn_row
 CONN_FIELDS(CHECK_FIELD)
 static const struct board_field conn_fields[] = {CONN_FIELDS(FIELD)};
@@ -179,11 +191,14 @@ static int plan_rows(struct plan *p, const struct board_sizes *s)
 	uint64_t workers = (uint64_t)s->slots * BOARD_HALVES;
 	uint64_t groups[TABLES] = {[TABLE_listener_traffic] = s->listeners,
 				   [TABLE_server_traffic] = s->servers,
+				   [TABLE_peer_traffic] = s->peers,
 				   [TABLE_conn] = s->conns_per_worker};
 	uint64_t rows[TABLES] = {[TABLE_master] = 1,
 				 [TABLE_worker] = workers,
 				 [TABLE_listener] = s->listeners,
-				 [TABLE_server] = s->servers};
+				 [TABLE_server] = s->servers,
+				 [TABLE_upstream] = s->upstreams,
+				 [TABLE_peer] = s->peers};
 
 	if (!s->slots || !s->conns_per_worker || !s->listeners || !s->servers) {
 		errno = EINVAL;
@@ -327,12 +342,18 @@ static void attach(struct board *b, char *base, const struct plan *p, const stru
 	    .server = base + p->offset[TABLE_server],
 	    .listener_traffic = base + p->offset[TABLE_listener_traffic],
 	    .server_traffic = base + p->offset[TABLE_server_traffic],
+	    .upstream = base + p->offset[TABLE_upstream],
+	    .peer = base + p->offset[TABLE_peer],
+	    .peer_traffic = base + p->offset[TABLE_peer_traffic],
 	    .conn = base + p->offset[TABLE_conn],
 	    .worker_stride = tables[TABLE_worker].stride,
 	    .listener_stride = tables[TABLE_listener].stride,
 	    .server_stride = tables[TABLE_server].stride,
 	    .listener_traffic_stride = tables[TABLE_listener_traffic].stride,
 	    .server_traffic_stride = tables[TABLE_server_traffic].stride,
+	    .upstream_stride = tables[TABLE_upstream].stride,
+	    .peer_stride = tables[TABLE_peer].stride,
+	    .peer_traffic_stride = tables[TABLE_peer_traffic].stride,
 	    .conn_stride = tables[TABLE_conn].stride,
 	};
 	__atomic_store_n(&((struct board_header *)(void *)base)->ready, 1, __ATOMIC_RELEASE);
@@ -453,7 +474,9 @@ static bool sizes_in(int fd, const struct board_header *h, struct board_sizes *s
 	*sizes = (struct board_sizes){.slots = t[TABLE_worker].rows / BOARD_HALVES,
 				      .conns_per_worker = t[TABLE_conn].group_rows,
 				      .listeners = t[TABLE_listener].rows,
-				      .servers = t[TABLE_server].rows};
+				      .servers = t[TABLE_server].rows,
+				      .upstreams = t[TABLE_upstream].rows,
+				      .peers = t[TABLE_peer].rows};
 	return true;
 }
 
@@ -545,6 +568,25 @@ struct server_traffic_row *board_server_traffic(const struct board *b, uint32_t 
 	assert(worker_row < worker_rows(b) && i < b->sizes.servers);
 	return row_at(b->server_traffic, b->server_traffic_stride,
 		      (uint64_t)worker_row * b->sizes.servers + i);
+}
+
+struct upstream_row *board_upstream(const struct board *b, uint32_t i)
+{
+	assert(i < b->sizes.upstreams);
+	return row_at(b->upstream, b->upstream_stride, i);
+}
+
+struct peer_row *board_peer(const struct board *b, uint32_t i)
+{
+	assert(i < b->sizes.peers);
+	return row_at(b->peer, b->peer_stride, i);
+}
+
+struct peer_traffic_row *board_peer_traffic(const struct board *b, uint32_t worker_row, uint32_t i)
+{
+	assert(worker_row < worker_rows(b) && i < b->sizes.peers);
+	return row_at(b->peer_traffic, b->peer_traffic_stride,
+		      (uint64_t)worker_row * b->sizes.peers + i);
 }
 
 struct conn_row *board_conns(const struct board *b, uint32_t worker_row)

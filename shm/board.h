@@ -8,9 +8,11 @@
  * table. Rows have a fixed stride (a multiple of 64 bytes). Readers go by the descriptions alone
  * (shm/reader.h), writers by the structs below: both grow from shm/fields.h.
  *
- * Writers: one per word. A row of several words that must agree is written between
- * board_write_begin() and board_write_end() on its seq; counters are single words and need neither.
- * `ready` is published last (release) and read first (acquire).
+ * Writers: one per word, but for the words of upstream and peer rows that fields.h calls shared:
+ * those are changed by single atomic operations and belong to no sequence count. A row of several
+ * words that must agree is written between board_write_begin() and board_write_end() on its seq;
+ * counters are single words and need neither. `ready` is published last (release) and read first
+ * (acquire).
  */
 #ifndef DROVER_SHM_BOARD_H
 #define DROVER_SHM_BOARD_H
@@ -118,6 +120,15 @@ struct server_row {
 struct server_traffic_row {
 	SERVER_TRAFFIC_FIELDS(BOARD_MEMBER)
 };
+struct upstream_row {
+	UPSTREAM_FIELDS(BOARD_MEMBER)
+};
+struct peer_row {
+	PEER_FIELDS(BOARD_MEMBER)
+};
+struct peer_traffic_row {
+	PEER_TRAFFIC_FIELDS(BOARD_MEMBER)
+};
 struct conn_row {
 	CONN_FIELDS(BOARD_MEMBER)
 };
@@ -133,14 +144,21 @@ struct conn_row {
 	  "What came in by each listener, for each worker row")                  \
 	X(server_traffic, SERVER_TRAFFIC_FIELDS, 1,                              \
 	  "What each server section did, for each worker row")                   \
+	X(upstream, UPSTREAM_FIELDS, 0, "Upstreams: pools of peers")             \
+	X(peer, PEER_FIELDS, 0, "Peers of upstreams")                            \
+	X(peer_traffic, PEER_TRAFFIC_FIELDS, 1,                                  \
+	  "What went to and came from each peer, for each worker row")           \
 	X(conn, CONN_FIELDS, 1, "Connections, for each worker row")
 
-/* Room to make; all at least 1. Pages are only used once a row is written. */
+/* Room to make; all but upstreams and peers at least 1. Pages are only used once a row is written.
+ */
 struct board_sizes {
 	uint32_t slots;
 	uint32_t conns_per_worker; /* connection rows of each worker row */
 	uint32_t listeners;
 	uint32_t servers;
+	uint32_t upstreams;
+	uint32_t peers;
 };
 
 enum {
@@ -153,9 +171,10 @@ struct board {
 	size_t bytes;
 	struct board_sizes sizes;
 	struct master_row *master;
-	char *worker, *listener, *server, *listener_traffic, *server_traffic, *conn;
+	char *worker, *listener, *server, *listener_traffic, *server_traffic, *upstream, *peer,
+	    *peer_traffic, *conn;
 	uint32_t worker_stride, listener_stride, server_stride, listener_traffic_stride,
-	    server_traffic_stride, conn_stride;
+	    server_traffic_stride, upstream_stride, peer_stride, peer_traffic_stride, conn_stride;
 };
 
 /*
@@ -196,6 +215,9 @@ struct listener_traffic_row *board_listener_traffic(const struct board *b, uint3
 						    uint32_t i);
 struct server_traffic_row *board_server_traffic(const struct board *b, uint32_t worker_row,
 						uint32_t i);
+struct upstream_row *board_upstream(const struct board *b, uint32_t i);
+struct peer_row *board_peer(const struct board *b, uint32_t i);
+struct peer_traffic_row *board_peer_traffic(const struct board *b, uint32_t worker_row, uint32_t i);
 /* First connection row of a worker row; the others follow at board.conn_stride bytes. */
 struct conn_row *board_conns(const struct board *b, uint32_t worker_row);
 
@@ -208,6 +230,26 @@ static inline void board_add(uint64_t *word, uint64_t n)
 static inline void board_set(uint64_t *word, uint64_t n)
 {
 	__atomic_store_n(word, n, __ATOMIC_RELAXED);
+}
+
+/*
+ * Shared words have several writers, each of which does one atomic operation and orders nothing by
+ * it. board_shared_add() returns the word as it was before; n may be negative, two's complement.
+ */
+static inline uint64_t board_shared_add(uint64_t *word, uint64_t n)
+{
+	return __atomic_fetch_add(word, n, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t board_shared_get(const uint64_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+/* Returns what it was. */
+static inline uint64_t board_shared_set(uint64_t *word, uint64_t n)
+{
+	return __atomic_exchange_n(word, n, __ATOMIC_RELAXED);
 }
 
 /* A sequence count goes odd before the first and even after the last word of an update. */

@@ -40,6 +40,13 @@ static bool alike(const struct board_field *a, const struct board_field *b)
 	       (a->kind != BOARD_ENUM || strcmp(a->unit, b->unit) == 0);
 }
 
+/* What the workers of the old program have in hand they take off there, never from the new board.
+ */
+static bool stays(const struct board_table *t, const struct board_field *f)
+{
+	return strcmp(t->name, "peer") == 0 && strcmp(f->name, "active") == 0;
+}
+
 static int pair_fields(const struct carry *c, struct crossing *x)
 {
 	x->seq = reader_field(c->to, x->to, "seq");
@@ -50,7 +57,7 @@ static int pair_fields(const struct carry *c, struct crossing *x)
 		const struct board_field *to = reader_field_at(c->to, x->to, i);
 		const struct board_field *from = reader_field(c->from, x->from, to->name);
 
-		if (from != NULL && alike(from, to))
+		if (from != NULL && alike(from, to) && !stays(x->to, to))
 			x->pairs[x->count++] = (struct pair){from, to};
 	}
 	return 0;
@@ -135,6 +142,10 @@ struct board_sizes carry_sizes(int fd, struct board_sizes least)
 		raise_to(&least.listeners, t->rows);
 	if ((t = reader_table(r, "server")) != NULL)
 		raise_to(&least.servers, t->rows);
+	if ((t = reader_table(r, "upstream")) != NULL)
+		raise_to(&least.upstreams, t->rows);
+	if ((t = reader_table(r, "peer")) != NULL)
+		raise_to(&least.peers, t->rows);
 	reader_close(r);
 	return least;
 }

@@ -52,7 +52,8 @@ static void field_name(const struct board_table *t, const struct board_field *f,
 		snprintf(out, size, "%s", f->name);
 	else if (traffic != NULL)
 		snprintf(out, size, "%.*s.*.%s", (int)(traffic - t->name), t->name, f->name);
-	else if (strcmp(t->name, "listener") == 0 || strcmp(t->name, "server") == 0)
+	else if (strcmp(t->name, "listener") == 0 || strcmp(t->name, "server") == 0 ||
+		 strcmp(t->name, "upstream") == 0 || strcmp(t->name, "peer") == 0)
 		snprintf(out, size, "%.*s.*.%s", (int)length, t->name, f->name);
 	else
 		snprintf(out, size, "%s.%s", t->name, f->name);
@@ -288,7 +289,7 @@ static int mdoc(const struct reader *r)
 
 static int built_in(const struct ctl *c)
 {
-	static const struct board_sizes least = {1, 1, 1, 1};
+	static const struct board_sizes least = {1, 1, 1, 1, 1, 1};
 	char why[256] = "no memory";
 	size_t bytes = 0;
 	void *image = board_image(&least, &bytes);

@@ -79,7 +79,7 @@ static void attach(const void *base, size_t bytes)
 /* Input: offset (4 bytes), length (1), bytes, and again. */
 static void overlay(const uint8_t *data, size_t size)
 {
-	static const struct board_sizes sizes = {1, 4, 1, 1};
+	static const struct board_sizes sizes = {1, 4, 1, 1, 1, 1};
 	size_t bytes = 0;
 	uint8_t *image = board_image(&sizes, &bytes);
 

@@ -81,6 +81,15 @@ static const struct expected listener_traffic_expected[] = {LISTENER_TRAFFIC_FIE
 #define ROW server_traffic_row
 static const struct expected server_traffic_expected[] = {SERVER_TRAFFIC_FIELDS(EXPECTED)};
 #undef ROW
+#define ROW upstream_row
+static const struct expected upstream_expected[] = {UPSTREAM_FIELDS(EXPECTED)};
+#undef ROW
+#define ROW peer_row
+static const struct expected peer_expected[] = {PEER_FIELDS(EXPECTED)};
+#undef ROW
+#define ROW peer_traffic_row
+static const struct expected peer_traffic_expected[] = {PEER_TRAFFIC_FIELDS(EXPECTED)};
+#undef ROW
 #define ROW conn_row
 static const struct expected conn_expected[] = {CONN_FIELDS(EXPECTED)};
 #undef ROW
@@ -245,8 +254,8 @@ END_TEST
 /* What fails leaves the board that is there alone. */
 START_TEST(test_failure)
 {
-	static const struct board_sizes none = {.slots = 1, .conns_per_worker = 0, 1, 1};
-	static const struct board_sizes many = {UINT32_MAX, UINT32_MAX, 1, 1};
+	static const struct board_sizes none = {.slots = 1, .conns_per_worker = 0, 1, 1, 1, 1};
+	static const struct board_sizes many = {UINT32_MAX, UINT32_MAX, 1, 1, 1, 1};
 	struct board other;
 	char too_long[PATH_MAX + 8];
 
@@ -267,7 +276,7 @@ END_TEST
 /* Rows are sparse: room for many connections costs nothing until they come. */
 START_TEST(test_sparse)
 {
-	static const struct board_sizes large = {16, 65536, 64, 64};
+	static const struct board_sizes large = {16, 65536, 64, 64, 1, 1};
 	struct board other;
 	struct stat st;
 

@@ -39,7 +39,7 @@ static char path[64];
 
 static void begin(void)
 {
-	const struct board_sizes sizes = {1, CONNS, 2, 2};
+	const struct board_sizes sizes = {1, CONNS, 2, 2, 1, 1};
 	const struct conns_env env = {&settings, &now, &board, 0, 1000};
 
 	now.now_us = START_US;

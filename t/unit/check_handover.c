@@ -121,7 +121,7 @@ static void channel(void)
 static void begin(uint32_t from_max, uint32_t to_max)
 {
 	static const char *const addresses[] = {"127.0.0.1:80", "127.0.0.1:81", "127.0.0.1:82"};
-	const struct board_sizes sizes = {1, CONNS, 3, 4};
+	const struct board_sizes sizes = {1, CONNS, 3, 4, 1, 1};
 
 	snprintf(path, sizeof path, "/tmp/check_handover.%d", (int)getpid());
 	ck_assert_int_eq(board_create(&board, path, &sizes), 0);

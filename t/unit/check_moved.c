@@ -36,7 +36,7 @@ static size_t out_len;
 
 static void set_up(void)
 {
-	const struct board_sizes sizes = {1, CONNS, 1, 1};
+	const struct board_sizes sizes = {1, CONNS, 1, 1, 1, 1};
 	const struct conns_env env = {&settings, &now, &board, 0, 1000};
 
 	snprintf(path, sizeof path, "/tmp/check_moved.%d", (int)getpid());

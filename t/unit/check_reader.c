@@ -22,7 +22,7 @@
 #include "shm/times.h"
 
 static const struct board_sizes sizes = {
-    .slots = 1, .conns_per_worker = 40, .listeners = 2, .servers = 2};
+    .slots = 1, .conns_per_worker = 40, .listeners = 2, .servers = 2, .upstreams = 2, .peers = 2};
 static char dir[64], path[96], why[256];
 static char *image; /* a good board in memory */
 static size_t image_bytes;
@@ -168,11 +168,11 @@ START_TEST(test_broken_description)
 	BREAK("stride 0", table(2)->stride = 0);
 	BREAK("stride, small", table(2)->stride = 8);
 	BREAK("stride, huge", table(2)->stride = UINT32_MAX);
-	BREAK("rows", table(6)->rows = UINT32_MAX);
-	BREAK("one row more", table(6)->rows += 22);
+	BREAK("rows", table(9)->rows = UINT32_MAX);
+	BREAK("one row more", table(9)->rows += 22);
 	BREAK("first_field", table(0)->first_field = header()->fields + 1);
 	BREAK("fields", table(0)->fields = UINT32_MAX);
-	BREAK("group_rows", table(6)->group_rows = table(6)->rows + 1);
+	BREAK("group_rows", table(9)->group_rows = table(9)->rows + 1);
 	BREAK("field name", memset(field(3)->name, 'x', sizeof(field(3)->name)));
 	BREAK("field unit", memset(field(3)->unit, 'x', sizeof(field(3)->unit)));
 	BREAK("field help", memset(field(3)->help, 'x', sizeof(field(3)->help)));

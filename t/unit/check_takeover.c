@@ -52,7 +52,7 @@ static bool is_open(int fd)
 
 static void set_up(void)
 {
-	const struct board_sizes sizes = {1, CONNS, 2, 2};
+	const struct board_sizes sizes = {1, CONNS, 2, 2, 1, 1};
 	const struct conns_env env = {&settings, &now, &board, 0, (uint64_t)5 << 32};
 
 	now.now_us = START_US;
