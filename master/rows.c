@@ -21,6 +21,9 @@ enum {
 	SLOTS_MAX = 256,
 	LISTENERS_MIN = 64,
 	SERVERS_MIN = 256,
+	UPSTREAMS_MIN = 64,
+	PEERS_MIN = 256,
+	KEY_BYTES = 192,
 	NO_ROW = UINT32_MAX
 };
 
@@ -38,6 +41,8 @@ struct board_sizes rows_sizes(const struct settings *s)
 	    .conns_per_worker = max_u32(1, s->worker_connections),
 	    .listeners = max_u32(LISTENERS_MIN, 2 * s->listeners_count),
 	    .servers = max_u32(SERVERS_MIN, 2 * s->servers_count),
+	    .upstreams = max_u32(UPSTREAMS_MIN, 2 * s->upstreams_count),
+	    .peers = max_u32(PEERS_MIN, 2 * s->peers_count),
 	};
 }
 
@@ -51,6 +56,8 @@ int rows_fit(const struct board *b, const struct settings *s, char *error, size_
 	    {"worker_connections", s->worker_connections, b->sizes.conns_per_worker},
 	    {"listeners", s->listeners_count, b->sizes.listeners},
 	    {"servers", s->servers_count, b->sizes.servers},
+	    {"upstreams", s->upstreams_count, b->sizes.upstreams},
+	    {"peers", s->peers_count, b->sizes.peers},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -70,20 +77,30 @@ int rows_fit(const struct board *b, const struct settings *s, char *error, size_
 struct book {
 	const struct board *board;
 	uint32_t rows;
-	char *(*text)(const struct board *, uint32_t row); /* "": never used */
+	/* By what a row is found again; "": never used. It may be made in scratch. */
+	const char *(*key)(const struct board *, uint32_t row, char scratch[KEY_BYTES]);
+	void (*name)(const struct board *, uint32_t row, const char *key);
 	uint32_t *(*used)(const struct board *, uint32_t row);
 	uint32_t *(*seq)(const struct board *, uint32_t row);
-	size_t text_size;
+	size_t key_size; /* longer ones are cut */
 	const char *what;
-	uint32_t *bucket; /* rows by hash of text, open addressing; NO_ROW = free */
+	uint32_t *bucket; /* rows by hash of key, open addressing; NO_ROW = free */
 	uint32_t mask;
 	bool *claimed;  /* by row: this generation has it */
 	uint32_t spare; /* where the search for a row without a name goes on */
 };
 
-static char *listener_text(const struct board *b, uint32_t row)
+static const char *listener_key(const struct board *b, uint32_t row, char scratch[KEY_BYTES])
 {
+	(void)scratch;
 	return board_listener(b, row)->address;
+}
+
+static void listener_name(const struct board *b, uint32_t row, const char *key)
+{
+	struct listener_row *r = board_listener(b, row);
+
+	strlcpy(r->address, key, sizeof(r->address));
 }
 
 static uint32_t *listener_used(const struct board *b, uint32_t row)
@@ -96,9 +113,17 @@ static uint32_t *listener_seq(const struct board *b, uint32_t row)
 	return &board_listener(b, row)->seq;
 }
 
-static char *server_text(const struct board *b, uint32_t row)
+static const char *server_key(const struct board *b, uint32_t row, char scratch[KEY_BYTES])
 {
+	(void)scratch;
 	return board_server(b, row)->name;
+}
+
+static void server_name(const struct board *b, uint32_t row, const char *key)
+{
+	struct server_row *r = board_server(b, row);
+
+	strlcpy(r->name, key, sizeof(r->name));
 }
 
 static uint32_t *server_used(const struct board *b, uint32_t row)
@@ -109,6 +134,71 @@ static uint32_t *server_used(const struct board *b, uint32_t row)
 static uint32_t *server_seq(const struct board *b, uint32_t row)
 {
 	return &board_server(b, row)->seq;
+}
+
+static const char *upstream_key(const struct board *b, uint32_t row, char scratch[KEY_BYTES])
+{
+	(void)scratch;
+	return board_upstream(b, row)->name;
+}
+
+static void upstream_name(const struct board *b, uint32_t row, const char *key)
+{
+	struct upstream_row *r = board_upstream(b, row);
+
+	strlcpy(r->name, key, sizeof(r->name));
+}
+
+static uint32_t *upstream_used(const struct board *b, uint32_t row)
+{
+	return &board_upstream(b, row)->used;
+}
+
+static uint32_t *upstream_seq(const struct board *b, uint32_t row)
+{
+	return &board_upstream(b, row)->seq;
+}
+
+/* A peer is one of its upstream: the same address in another is another peer. No title has a line
+ * feed. */
+static void peer_key_of(char key[KEY_BYTES], const char *upstream, const char *address)
+{
+	snprintf(key, KEY_BYTES, "%.63s\n%.111s", upstream, address);
+}
+
+static const char *peer_key(const struct board *b, uint32_t row, char scratch[KEY_BYTES])
+{
+	const struct peer_row *r = board_peer(b, row);
+
+	if (r->address[0] == '\0')
+		return "";
+	peer_key_of(scratch, r->upstream, r->address);
+	return scratch;
+}
+
+/* What failed under another name says nothing of this one. `active` stays: whoever has requests in
+ * hand takes them off when they end. */
+static void peer_name(const struct board *b, uint32_t row, const char *key)
+{
+	struct peer_row *r = board_peer(b, row);
+	size_t upstream = strcspn(key, "\n");
+
+	memset(r->upstream, 0, sizeof(r->upstream));
+	memcpy(r->upstream, key, upstream);
+	strlcpy(r->address, key + upstream + 1, sizeof(r->address));
+	board_shared_set(&r->fails, 0);
+	board_shared_set(&r->failed_us, 0);
+	board_shared_set(&r->failed_until_us, 0);
+}
+
+static uint32_t *peer_used(const struct board *b, uint32_t row)
+{
+	return &board_peer(b, row)->used;
+}
+
+static uint32_t *peer_seq(const struct board *b, uint32_t row)
+{
+	return &board_peer(b, row)->seq;
 }
 
 static uint32_t hash(const char *text)
@@ -122,7 +212,8 @@ static uint32_t hash(const char *text)
 
 static void book_enter(struct book *k, uint32_t row)
 {
-	uint32_t at = hash(k->text(k->board, row)) & k->mask;
+	char scratch[KEY_BYTES];
+	uint32_t at = hash(k->key(k->board, row, scratch)) & k->mask;
 
 	while (k->bucket[at] != NO_ROW)
 		at = (at + 1) & k->mask;
@@ -140,29 +231,33 @@ static void book_close(struct book *k)
 static int book_open(struct book *k)
 {
 	uint32_t buckets = 4;
+	char scratch[KEY_BYTES];
 
 	while (buckets < 2 * k->rows)
 		buckets *= 2;
 	k->mask = buckets - 1;
 	k->spare = 0;
 	k->bucket = malloc(buckets * sizeof(*k->bucket));
-	k->claimed = calloc(k->rows, sizeof(*k->claimed));
+	k->claimed = calloc((size_t)k->rows + 1, sizeof(*k->claimed));
 	if (!k->bucket || !k->claimed) {
 		book_close(k);
 		return -1;
 	}
 	memset(k->bucket, 0xff, buckets * sizeof(*k->bucket));
 	for (uint32_t row = 0; row < k->rows; row++)
-		if (*k->text(k->board, row))
+		if (*k->key(k->board, row, scratch))
 			book_enter(k, row);
 	return 0;
 }
 
 /* The row that has this name and is not claimed yet. */
-static uint32_t book_find(const struct book *k, const char *name)
+static uint32_t book_find(const struct book *k, const char *key)
 {
-	for (uint32_t at = hash(name) & k->mask; k->bucket[at] != NO_ROW; at = (at + 1) & k->mask)
-		if (!strcmp(k->text(k->board, k->bucket[at]), name) && !k->claimed[k->bucket[at]])
+	char scratch[KEY_BYTES];
+
+	for (uint32_t at = hash(key) & k->mask; k->bucket[at] != NO_ROW; at = (at + 1) & k->mask)
+		if (!strcmp(k->key(k->board, k->bucket[at], scratch), key) &&
+		    !k->claimed[k->bucket[at]])
 			return k->bucket[at];
 	return NO_ROW;
 }
@@ -170,8 +265,10 @@ static uint32_t book_find(const struct book *k, const char *name)
 /* A row that never had a name, else one whose name is out of use. */
 static uint32_t book_spare(struct book *k)
 {
+	char scratch[KEY_BYTES];
+
 	for (; k->spare < k->rows; k->spare++)
-		if (!*k->text(k->board, k->spare))
+		if (!*k->key(k->board, k->spare, scratch))
 			return k->spare;
 	for (uint32_t row = 0; row < k->rows; row++)
 		if (!*k->used(k->board, row) && !k->claimed[row])
@@ -179,12 +276,12 @@ static uint32_t book_spare(struct book *k)
 	return NO_ROW;
 }
 
-static uint32_t book_row(struct book *k, const char *full_name)
+static uint32_t book_row(struct book *k, const char *full_key)
 {
-	char name[128];
+	char key[KEY_BYTES];
 
-	strlcpy(name, full_name, k->text_size < sizeof(name) ? k->text_size : sizeof(name));
-	uint32_t row = book_find(k, name);
+	strlcpy(key, full_key, k->key_size < sizeof(key) ? k->key_size : sizeof(key));
+	uint32_t row = book_find(k, key);
 
 	if (row == NO_ROW) {
 		row = book_spare(k);
@@ -193,7 +290,7 @@ static uint32_t book_row(struct book *k, const char *full_name)
 		uint32_t *seq = k->seq(k->board, row);
 
 		board_write_begin(seq);
-		strlcpy(k->text(k->board, row), name, k->text_size);
+		k->name(k->board, row, key);
 		*k->used(k->board, row) = 1;
 		board_write_end(seq);
 	}
@@ -203,32 +300,50 @@ static uint32_t book_row(struct book *k, const char *full_name)
 
 static struct book listener_book(const struct board *b)
 {
-	return (struct book){b,
-			     b->sizes.listeners,
-			     listener_text,
-			     listener_used,
-			     listener_seq,
-			     sizeof(((struct listener_row *)0)->address),
-			     "listeners",
-			     NULL,
-			     0,
-			     NULL,
-			     0};
+	return (struct book){.board = b,
+			     .rows = b->sizes.listeners,
+			     .key = listener_key,
+			     .name = listener_name,
+			     .used = listener_used,
+			     .seq = listener_seq,
+			     .key_size = sizeof(((struct listener_row *)0)->address),
+			     .what = "listeners"};
 }
 
 static struct book server_book(const struct board *b)
 {
-	return (struct book){b,
-			     b->sizes.servers,
-			     server_text,
-			     server_used,
-			     server_seq,
-			     sizeof(((struct server_row *)0)->name),
-			     "servers",
-			     NULL,
-			     0,
-			     NULL,
-			     0};
+	return (struct book){.board = b,
+			     .rows = b->sizes.servers,
+			     .key = server_key,
+			     .name = server_name,
+			     .used = server_used,
+			     .seq = server_seq,
+			     .key_size = sizeof(((struct server_row *)0)->name),
+			     .what = "servers"};
+}
+
+static struct book upstream_book(const struct board *b)
+{
+	return (struct book){.board = b,
+			     .rows = b->sizes.upstreams,
+			     .key = upstream_key,
+			     .name = upstream_name,
+			     .used = upstream_used,
+			     .seq = upstream_seq,
+			     .key_size = sizeof(((struct upstream_row *)0)->name),
+			     .what = "upstreams"};
+}
+
+static struct book peer_book(const struct board *b)
+{
+	return (struct book){.board = b,
+			     .rows = b->sizes.peers,
+			     .key = peer_key,
+			     .name = peer_name,
+			     .used = peer_used,
+			     .seq = peer_seq,
+			     .key_size = KEY_BYTES,
+			     .what = "peers"};
 }
 
 /* An address that is bound already keeps its row whatever its text. */
@@ -258,6 +373,32 @@ static int assign_servers(struct book *k, struct generation *g)
 	return 0;
 }
 
+static int assign_upstreams(struct book *k, struct generation *g)
+{
+	struct settings *s = g->settings;
+
+	for (uint32_t i = 0; i < s->upstreams_count; i++) {
+		s->upstreams[i].row = book_row(k, s->upstreams[i].name);
+		if (s->upstreams[i].row == NO_ROW)
+			return -1;
+	}
+	return 0;
+}
+
+static int assign_peers(struct book *k, struct generation *g)
+{
+	struct settings *s = g->settings;
+	char key[KEY_BYTES];
+
+	for (uint32_t i = 0; i < s->peers_count; i++) {
+		peer_key_of(key, s->upstreams[s->peers[i].upstream].name, s->peers[i].address);
+		s->peers[i].row = book_row(k, key);
+		if (s->peers[i].row == NO_ROW)
+			return -1;
+	}
+	return 0;
+}
+
 static int assign(struct book *k, struct generation *g,
 		  int (*rows)(struct book *, struct generation *), char *error, size_t size)
 {
@@ -275,10 +416,13 @@ static int assign(struct book *k, struct generation *g,
 int rows_assign(const struct board *b, struct generation *g, char *error, size_t size)
 {
 	struct book listeners = listener_book(b), servers = server_book(b);
+	struct book upstreams = upstream_book(b), peers = peer_book(b);
 
-	if (assign(&listeners, g, assign_listeners, error, size))
+	if (assign(&listeners, g, assign_listeners, error, size) ||
+	    assign(&servers, g, assign_servers, error, size) ||
+	    assign(&upstreams, g, assign_upstreams, error, size))
 		return -1;
-	return assign(&servers, g, assign_servers, error, size);
+	return assign(&peers, g, assign_peers, error, size);
 }
 
 static void settle_listeners(const struct board *b, const struct generation *g)
@@ -322,10 +466,88 @@ static void settle_servers(const struct board *b, const struct generation *g)
 	board_set(&b->master->servers, g->settings->servers_count);
 }
 
+/* "round_robin", "hash:header:X-User" */
+static void balance_text(const struct upstream *u, char *out, size_t size)
+{
+	static const char *const of[] = {[HASH_ADDRESS] = "address",
+					 [HASH_PATH] = "path",
+					 [HASH_HEADER] = "header:",
+					 [HASH_COOKIE] = "cookie:"};
+
+	switch (u->balance) {
+	case BALANCE_ROUND_ROBIN:
+		snprintf(out, size, "round_robin");
+		break;
+	case BALANCE_LEAST_CONN:
+		snprintf(out, size, "least_conn");
+		break;
+	case BALANCE_HASH:
+		snprintf(out, size, "hash:%s%s", of[u->hash_of],
+			 u->hash_name != NULL ? u->hash_name : "");
+		break;
+	}
+}
+
+static void settle_upstreams(const struct board *b, const struct generation *g)
+{
+	const struct settings *s = g->settings;
+	bool *named = calloc((size_t)b->sizes.upstreams + 1, sizeof(*named));
+
+	for (uint32_t i = 0; named && i < s->upstreams_count; i++) {
+		struct upstream_row *r = board_upstream(b, s->upstreams[i].row);
+
+		named[s->upstreams[i].row] = true;
+		board_write_begin(&r->seq);
+		balance_text(&s->upstreams[i], r->balance, sizeof(r->balance));
+		board_write_end(&r->seq);
+	}
+	for (uint32_t row = 0; named && row < b->sizes.upstreams; row++) {
+		struct upstream_row *r = board_upstream(b, row);
+
+		if (r->used != named[row])
+			__atomic_store_n(&r->used, named[row], __ATOMIC_RELAXED);
+	}
+	free(named);
+}
+
+static void settle_peer(const struct board *b, const struct settings *s, const struct peer *p)
+{
+	struct peer_row *r = board_peer(b, p->row);
+
+	board_write_begin(&r->seq);
+	r->weight = p->weight;
+	r->max_conns = p->max_conns;
+	r->backup = p->backup;
+	r->down = p->down;
+	r->resolved = p->addr_len != 0;
+	r->upstream_row = s->upstreams[p->upstream].row;
+	board_write_end(&r->seq);
+}
+
+static void settle_peers(const struct board *b, const struct generation *g)
+{
+	const struct settings *s = g->settings;
+	bool *named = calloc((size_t)b->sizes.peers + 1, sizeof(*named));
+
+	for (uint32_t i = 0; named && i < s->peers_count; i++) {
+		named[s->peers[i].row] = true;
+		settle_peer(b, s, &s->peers[i]);
+	}
+	for (uint32_t row = 0; named && row < b->sizes.peers; row++) {
+		struct peer_row *r = board_peer(b, row);
+
+		if (r->used != named[row])
+			__atomic_store_n(&r->used, named[row], __ATOMIC_RELAXED);
+	}
+	free(named);
+}
+
 void rows_settle(const struct board *b, const struct generation *g)
 {
 	settle_listeners(b, g);
 	settle_servers(b, g);
+	settle_upstreams(b, g);
+	settle_peers(b, g);
 }
 
 void rows_queues(const struct board *b, const struct generation *g)

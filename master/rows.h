@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The rows of the board that the master writes: its own, one for each listener and one for each
- * server. A row stays with its address or name over reloads, and is kept for it when the
- * configuration names it no more, as long as there is room.
+ * The rows of the board that the master writes: its own, one for each listener,
+ * server, upstream and peer. A row stays with its address or name over reloads, and is kept for it
+ * when the configuration names it no more, as long as there is room.
  */
 #ifndef DROVER_MASTER_ROWS_H
 #define DROVER_MASTER_ROWS_H
@@ -22,8 +22,8 @@ struct board_sizes rows_sizes(const struct settings *s);
  * do in error. */
 int rows_fit(const struct board *b, const struct settings *s, char *error, size_t size);
 
-/* Gives each listener and server of a generation its row. Returns 0, or -1 with the sentence in
- * error. */
+/* Gives each listener, server, upstream and peer of a generation its row. Returns 0, or -1 with the
+ * sentence in error. */
 int rows_assign(const struct board *b, struct generation *g, char *error, size_t size);
 
 /* Says which rows are in use: those of the generation in force, and nobody else's. */
