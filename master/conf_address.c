@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Addresses to listen on, networks, and host names, from text. Numeric addresses only: a
- * configuration whose meaning depends on a name server could stop the daemon from starting.
+ * Addresses to listen on, peers, networks, and host names, from text. Addresses to listen on are
+ * numeric only: a configuration whose meaning depends on a name server could stop the daemon from
+ * starting.
  */
 #include "master/conf_value.h"
 
@@ -114,6 +115,71 @@ int conf_value_address(const char *text, struct listener *out, char why[CONF_WHY
 		return conf_value_refuse(
 		    why, "'%s': an IPv6 address stands in brackets (write \"[::1]:80\")", text);
 	return address_v4(text, out, why);
+}
+
+/* Is the last label a number? Then getaddrinfo() would read "1.2.3" as 1.2.0.3. */
+static bool ends_in_number(const char *host)
+{
+	const char *dot = strrchr(host, '.');
+	const char *label = dot == NULL ? host : dot + 1;
+
+	return label[strspn(label, "0123456789")] == '\0';
+}
+
+bool conf_value_peer_numeric(const char *text)
+{
+	struct listener l;
+	char why[CONF_WHY_BYTES];
+
+	return conf_value_address(text, &l, why) == 0;
+}
+
+/* A name and a port. */
+static int peer_name(const char *text, struct pool *pool, const char **host, in_port_t *port,
+		     char *why)
+{
+	const char *colon = strrchr(text, ':');
+	const char *name = pool_strndup(pool, text, (size_t)(colon - text));
+	char ignored[CONF_WHY_BYTES];
+
+	if (strcmp(name, "*") == 0)
+		return conf_value_refuse(why, "'%s': '*' is where one listens, not a peer", text);
+	if (name[0] == '*' || strchr(name, ':') != NULL || ends_in_number(name) ||
+	    conf_value_host(name, pool, host, ignored) < 0)
+		return conf_value_refuse(why, "'%s': '%s' is not an address or host name", text,
+					 name);
+	if (port_parse(text, colon + 1, port, why) < 0)
+		return -1;
+	if (*port == 0)
+		return conf_value_refuse(why, "'%s': a peer's port is not 0", text);
+	return 0;
+}
+
+int conf_value_peer(const char *text, struct pool *pool, struct peer *out, const char **host,
+		    in_port_t *port, char why[CONF_WHY_BYTES])
+{
+	struct listener l = {.addr_len = 0};
+	char unresolved[CONF_WHY_BYTES];
+
+	*host = NULL;
+	if (strstr(text, "://") != NULL)
+		return conf_value_refuse(why, "'%s' is a URL (write \"host:port\")", text);
+	if (conf_value_address(text, &l, unresolved) < 0) {
+		const char *colon = strchr(text, ':');
+
+		if (colon == NULL || strchr(colon + 1, ':') != NULL || text[0] == '/' ||
+		    strncmp(text, "unix:", 5) == 0 || text[0] == '[')
+			return conf_value_refuse(why, "%s", unresolved);
+		return peer_name(text, pool, host, port, why);
+	}
+	if (text[0] == '*')
+		return conf_value_refuse(why, "'%s': '*' is where one listens, not a peer", text);
+	if (l.addr.sa.sa_family != AF_UNIX &&
+	    (l.addr.sa.sa_family == AF_INET ? l.addr.in.sin_port : l.addr.in6.sin6_port) == 0)
+		return conf_value_refuse(why, "'%s': a peer's port is not 0", text);
+	memcpy(&out->addr, &l.addr, sizeof(l.addr));
+	out->addr_len = l.addr_len;
+	return 0;
 }
 
 /* Are all bits after the first `bits` zero? */
@@ -239,4 +305,35 @@ int conf_value_host(const char *text, struct pool *pool, const char **out, char 
 		*p = (char)tolower((unsigned char)*p);
 	*out = lower;
 	return 0;
+}
+
+/* "[2001:db8::1]", with or without a port. */
+static bool literal_good(const char *text, const char **rest)
+{
+	const char *close = strchr(text, ']');
+	char host[INET6_ADDRSTRLEN];
+	struct in6_addr addr;
+
+	if (text[0] != '[' || close == NULL || (size_t)(close - text) > sizeof(host))
+		return false;
+	memcpy(host, text + 1, (size_t)(close - text - 1));
+	host[close - text - 1] = '\0';
+	*rest = close + 1;
+	return inet_pton(AF_INET6, host, &addr) == 1;
+}
+
+int conf_value_authority(const char *text, struct pool *pool, char why[CONF_WHY_BYTES])
+{
+	const char *rest = text + strcspn(text, ":"), *host;
+	char *name = pool_strndup(pool, text, (size_t)(rest - text));
+	in_port_t port;
+
+	if (!literal_good(text, &rest) &&
+	    (name[0] == '*' || conf_value_host(name, pool, &host, why) < 0))
+		return conf_value_refuse(why, "'%s' is not a host, with or without a port", text);
+	if (rest[0] == '\0')
+		return 0;
+	if (rest[0] != ':')
+		return conf_value_refuse(why, "'%s' is not a host, with or without a port", text);
+	return port_parse(text, rest + 1, &port, why);
 }

@@ -16,6 +16,7 @@
 #include "master/conf_check.h"
 #include "master/conf_listen.h"
 #include "master/conf_place.h"
+#include "master/conf_upstream.h"
 #include "master/conf_value.h"
 #include "master/pool.h"
 #include "worker/http/mime.h"
@@ -69,15 +70,14 @@ void conf_fill_options(struct conf_fill *f, cfg_t *sec, const struct conf_option
 	}
 }
 
-/* The defaults of a table and of its sections without title. */
-static void fill_defaults(struct conf_fill *f, const struct conf_option *table,
-			  void *const base[CONF_BASES])
+void conf_fill_defaults(struct conf_fill *f, const struct conf_option *table,
+			void *const base[CONF_BASES])
 {
 	char why[CONF_WHY_BYTES];
 
 	for (const struct conf_option *o = table; o->name != NULL; o++) {
 		if (o->kind == CONF_SECTION && !o->titled)
-			fill_defaults(f, o->inside, base);
+			conf_fill_defaults(f, o->inside, base);
 		if (o->base != CONF_NOWHERE && o->fallback != NULL && base[o->base] != NULL &&
 		    conf_value_set(o, o->fallback, f->dir, f->pool, base[o->base], why) < 0)
 			conf_source_error(f->src, 1, "the default of %s: %s", o->name, why);
@@ -221,9 +221,9 @@ static void fill_global(struct conf_fill *f)
 	static const char *const index[] = {"index.html", NULL};
 	const struct conf_option *server = conf_schema_find(conf_schema(), "server");
 
-	fill_defaults(f, conf_schema(), base);
-	fill_defaults(f, server->inside, base);
-	fill_defaults(f, conf_schema_find(server->inside, "location")->inside, base);
+	conf_fill_defaults(f, conf_schema(), base);
+	conf_fill_defaults(f, server->inside, base);
+	conf_fill_defaults(f, conf_schema_find(server->inside, "location")->inside, base);
 	f->place.index = pool_array(f->pool, 2, sizeof(*f->place.index));
 	f->place.index[0] = index[0];
 	fill_level(f, f->root, conf_schema(), base);
@@ -315,7 +315,9 @@ void conf_fill(struct conf_fill *f)
 	struct settings *s = f->s;
 
 	f->logs.pool = f->listeners.pool = f->names.pool = f->titles.pool = f->scratch;
+	f->upstreams.pool = f->scratch;
 	fill_global(f);
+	conf_upstream_fill(f);
 	s->servers = pool_array(f->pool, n, sizeof(*s->servers));
 	f->sections = pool_array(f->scratch, n, sizeof(cfg_t *));
 	for (unsigned i = 0; i < n; i++) {
@@ -325,6 +327,7 @@ void conf_fill(struct conf_fill *f)
 			fill_server(f, sec, s->servers_count++);
 	}
 	conf_listen_defaults(f);
+	conf_upstream_check(f);
 	conf_check_global(f);
 	if (f->src->m->errors == 0)
 		conf_fill_mime(f);

@@ -7,10 +7,17 @@
 #define DROVER_MASTER_CONF_FILL_H
 
 #include "master/conf_index.h"
+#include "master/conf_resolve.h"
 #include "master/conf_schema.h"
 #include "master/conf_source.h"
 #include "master/conf_tree.h"
 #include "worker/settings.h"
+
+/* Beside an upstream. */
+struct conf_pool {
+	cfg_t *sec; /* NULL: made of an address that a location names */
+	bool named; /* by a location */
+};
 
 /* What the parts of the filling share, for as long as it lasts. */
 struct conf_fill {
@@ -33,12 +40,18 @@ struct conf_fill {
 	struct conf_listener *bindings; /* beside settings.listeners */
 	int *log_at;                    /* beside settings.logs: first use */
 	cfg_t **sections;               /* beside settings.servers */
+	struct conf_index upstreams;    /* settings.upstreams by name */
+	struct conf_pool *pools;        /* beside settings.upstreams */
+	struct conf_resolve resolve;
 };
 
 /* Fills s from root. s->memory and s->file are set already. Everything but route is made. */
 void conf_fill(struct conf_fill *f);
 
-/* For the parts: all options of a section that have a field of their own. */
+/* For the parts: the defaults of a table and of its sections without title. */
+void conf_fill_defaults(struct conf_fill *f, const struct conf_option *table,
+			void *const base[CONF_BASES]);
+/* All options of a section that have a field of their own. */
 void conf_fill_options(struct conf_fill *f, cfg_t *sec, const struct conf_option *table,
 		       void *const base[CONF_BASES]);
 /* Where an option of a section stands; 0 if it does not. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A location has exactly one purpose: files, a redirect, a status, or health. Lists (index, rules)
- * replace those of the server; headers and error pages are merged with them.
+ * A location has exactly one purpose: files, a redirect, a status, health, or a proxy. Lists
+ * (index, rules, trust) replace those of the server; headers and error pages are merged with them.
  */
 #include "master/conf_place.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "master/conf_read.h"
+#include "master/conf_upstream.h"
 #include "master/conf_value.h"
 #include "master/pool.h"
 #include "worker/http/mime.h"
@@ -28,66 +30,106 @@ static const char *const own_headers[] = {
     "Content-Range",  "Content-Encoding",  "ETag",       "Keep-Alive", "Last-Modified",
     "Location",       "Accept-Ranges",     "Trailer",    "Upgrade",    NULL};
 
-static bool header_allowed(const struct conf_fill *f, int at, const char *name)
+/* These say where a message goes, where it ends, or what holds for one connection only. */
+static const char *const own_request_headers[] = {"Host",
+						  "Content-Length",
+						  "Transfer-Encoding",
+						  "Connection",
+						  "Keep-Alive",
+						  "Trailer",
+						  "Upgrade",
+						  "TE",
+						  "Expect",
+						  NULL};
+
+/* The sections of one kind at a level, and what they are merged into. */
+struct headers {
+	const char *section;
+	const char *const *own; /* fields that may not be set */
+	struct header_setting **list;
+	uint32_t *count;
+};
+
+/* As the list writes it; NULL: it is not there. */
+static const char *listed(const char *const *names, const char *name)
 {
-	if (!conf_value_is_token(name)) {
-		conf_source_error(f->src, at, "header: '%s' is not the name of a header field",
-				  name);
-		return false;
-	}
-	for (const char *const *own = own_headers; *own != NULL; own++) {
-		if (strcasecmp(*own, name) == 0) {
-			conf_source_error(f->src, at, "header: drover itself makes %s", *own);
-			return false;
-		}
-	}
-	return true;
+	while (*names != NULL && strcasecmp(*names, name) != 0)
+		names++;
+	return *names;
+}
+
+static bool header_allowed(const struct conf_fill *f, const struct headers *h, int at,
+			   const char *name)
+{
+	if (!conf_value_is_token(name))
+		conf_source_error(f->src, at, "%s: '%s' is not the name of a header field",
+				  h->section, name);
+	else if (h->own == own_request_headers && strcasecmp(name, "Host") == 0)
+		conf_source_error(f->src, at, "%s: write proxy_host = ... for Host", h->section);
+	else if (listed(h->own, name) != NULL)
+		conf_source_error(f->src, at, "%s: drover itself makes %s", h->section,
+				  listed(h->own, name));
+	else
+		return true;
+	return false;
 }
 
 /* Where a header goes: over one of the same name from outside, or to the end. */
-static struct header_setting *header_slot(struct conf_fill *f, struct location *place, int *set_at,
+static struct header_setting *header_slot(struct conf_fill *f, const struct headers *h, int *set_at,
 					  const char *name, int at)
 {
+	struct header_setting *list = *h->list;
 	uint32_t i = 0;
 
-	while (i < place->headers_count && strcasecmp(place->headers[i].name, name) != 0)
+	while (i < *h->count && strcasecmp(list[i].name, name) != 0)
 		i++;
-	if (i == place->headers_count)
-		place->headers_count++;
+	if (i == *h->count)
+		++*h->count;
 	else if (set_at[i] != 0)
-		conf_source_error(f->src, at, "header: '%s' is set twice (first at %s)", name,
-				  conf_fill_where(f, set_at[i]));
+		conf_source_error(f->src, at, "%s: '%s' is set twice (first at %s)", h->section,
+				  name, conf_fill_where(f, set_at[i]));
 	set_at[i] = at;
-	return &place->headers[i];
+	return &list[i];
 }
 
-void conf_place_headers(struct conf_fill *f, cfg_t *sec, struct location *place)
+static void merge_headers(struct conf_fill *f, cfg_t *sec, const struct headers *h)
 {
-	unsigned n = conf_tree_sections(sec, "header");
-	const struct conf_option *table = conf_schema_find(conf_schema(), "header")->inside;
-	struct header_setting *outer = place->headers;
+	unsigned n = conf_tree_sections(sec, h->section);
+	const struct conf_option *table = conf_schema_find(conf_schema(), h->section)->inside;
+	struct header_setting *outer = *h->list;
 	int *set_at;
 
 	if (n == 0)
 		return;
-	place->headers = pool_array(f->pool, place->headers_count + n, sizeof(*outer));
-	set_at = pool_array(f->scratch, place->headers_count + n, sizeof(*set_at));
-	if (place->headers_count > 0)
-		memcpy(place->headers, outer, place->headers_count * sizeof(*outer));
+	*h->list = pool_array(f->pool, *h->count + n, sizeof(*outer));
+	set_at = pool_array(f->scratch, *h->count + n, sizeof(*set_at));
+	if (*h->count > 0)
+		memcpy(*h->list, outer, *h->count * sizeof(*outer));
 	for (unsigned k = 0; k < n; k++) {
-		cfg_t *h = conf_tree_section(sec, "header", k);
-		int at = conf_tree_at(f->src, h);
-		const char *name = conf_tree_title(h);
+		cfg_t *one = conf_tree_section(sec, h->section, k);
+		int at = conf_tree_at(f->src, one);
+		const char *name = conf_tree_title(one);
 		struct header_setting *slot;
 
-		if (name == NULL || !header_allowed(f, at, name))
+		if (name == NULL || !header_allowed(f, h, at, name))
 			continue;
-		slot = header_slot(f, place, set_at, name, at);
+		slot = header_slot(f, h, set_at, name, at);
 		*slot = (struct header_setting){.name = pool_strdup(f->pool, name), .value = ""};
-		conf_fill_options(f, h, table, (void *[CONF_BASES]){[CONF_IN_HEADER] = slot});
-		if (conf_tree_word(h, "value", 0) == NULL && !conf_fill_damaged(f, h))
-			conf_source_error(f->src, at, "header: '%s' has no value", name);
+		conf_fill_options(f, one, table, (void *[CONF_BASES]){[CONF_IN_HEADER] = slot});
+		if (conf_tree_word(one, "value", 0) == NULL && !conf_fill_damaged(f, one))
+			conf_source_error(f->src, at, "%s: '%s' has no value", h->section, name);
 	}
+}
+
+void conf_place_headers(struct conf_fill *f, cfg_t *sec, struct location *place)
+{
+	const struct headers to_client = {"header", own_headers, &place->headers,
+					  &place->headers_count};
+	const struct headers to_peer = {"request_header", own_request_headers,
+					&place->request_headers, &place->request_headers_count};
+
+	merge_headers(f, sec, &to_client);
+	merge_headers(f, sec, &to_peer);
 }
 
 /* The body and its type. */
@@ -266,11 +308,87 @@ static void fill_rules(struct conf_fill *f, cfg_t *sec, struct location *place)
 		qsort(place->rules, place->rules_count, sizeof(*place->rules), compare_rules);
 }
 
+/* Networks of proxies in front of this one: they take the place of those of the server. */
+static void fill_trust(struct conf_fill *f, cfg_t *sec, struct location *place)
+{
+	unsigned n = cfg_size(sec, "trust");
+	char why[CONF_WHY_BYTES];
+
+	if (!conf_tree_given(sec, "trust"))
+		return;
+	place->trusted = pool_array(f->pool, n, sizeof(*place->trusted));
+	place->trusted_count = 0;
+	for (unsigned k = 0; k < n; k++) {
+		const struct conf_word *w = conf_tree_word(sec, "trust", k);
+		struct cidr net = {.allow = true};
+
+		if (conf_value_cidr(w->text, &net, why) < 0)
+			conf_source_error(f->src, w->at, "trust: %s", why);
+		else if (rule_find(place->trusted, place->trusted_count, &net) == NULL)
+			place->trusted[place->trusted_count++] = net;
+	}
+	if (place->trusted_count > 0)
+		qsort(place->trusted, place->trusted_count, sizeof(*place->trusted), compare_rules);
+}
+
+/* Names of fields, in lower case, that take the place of those of the server. */
+static void fill_removed(struct conf_fill *f, cfg_t *sec, const char *option, const char ***list)
+{
+	static const char *const framing[] = {"Host", "Content-Length", "Transfer-Encoding",
+					      "Connection", NULL};
+	unsigned n = cfg_size(sec, option), used = 0;
+
+	if (!conf_tree_given(sec, option))
+		return;
+	*list = pool_array(f->pool, (size_t)n + 1, sizeof(**list));
+	for (unsigned k = 0; k < n; k++) {
+		const struct conf_word *w = conf_tree_word(sec, option, k);
+		char *name = pool_strdup(f->pool, w->text);
+
+		for (char *p = name; *p != '\0'; p++)
+			*p = (char)tolower((unsigned char)*p);
+		if (!conf_value_is_token(name))
+			conf_source_error(f->src, w->at,
+					  "%s: '%s' is not the name of a header field", option,
+					  w->text);
+		else if (listed(framing, name) != NULL)
+			conf_source_error(f->src, w->at, "%s: drover itself makes %s", option,
+					  listed(framing, name));
+		else if (listed(*list, name) == NULL)
+			(*list)[used++] = name;
+	}
+}
+
+/* "keep", "peer", or a host with or without port. */
+static void fill_proxy_host(struct conf_fill *f, cfg_t *sec, struct location *place)
+{
+	const struct conf_word *w = conf_tree_word(sec, "proxy_host", 0);
+	char why[CONF_WHY_BYTES];
+
+	if (w == NULL)
+		return;
+	place->host = NULL;
+	if (strcmp(w->text, "keep") == 0) {
+		place->host_policy = PROXY_HOST_KEEP;
+	} else if (strcmp(w->text, "peer") == 0) {
+		place->host_policy = PROXY_HOST_PEER;
+	} else {
+		place->host_policy = PROXY_HOST_FIXED;
+		place->host = pool_strdup(f->pool, w->text);
+		if (conf_value_authority(w->text, f->scratch, why) < 0)
+			conf_source_error(f->src, w->at, "proxy_host: %s (or keep, or peer)", why);
+	}
+}
+
 /* What both a server and a location may say. */
 static void fill_lists(struct conf_fill *f, cfg_t *sec, struct location *place)
 {
 	fill_index(f, sec, place);
 	fill_rules(f, sec, place);
+	fill_trust(f, sec, place);
+	fill_removed(f, sec, "remove_request", &place->remove_request);
+	fill_removed(f, sec, "remove_response", &place->remove_response);
+	fill_proxy_host(f, sec, place);
 	conf_place_headers(f, sec, place);
 	conf_place_pages(f, sec, place);
 }
@@ -332,8 +450,8 @@ struct purpose {
 
 static const struct purpose purposes[] = {
     {"root", LOCATION_FILES},    {"alias", LOCATION_FILES},   {"redirect", LOCATION_REDIRECT},
-    {"status", LOCATION_STATUS}, {"health", LOCATION_HEALTH}, {"crash", LOCATION_CRASH},
-    {NULL, LOCATION_NONE},
+    {"status", LOCATION_STATUS}, {"health", LOCATION_HEALTH}, {"proxy", LOCATION_PROXY},
+    {"crash", LOCATION_CRASH},   {NULL, LOCATION_NONE},
 };
 
 /* A switch that is off. */
@@ -401,17 +519,73 @@ static void check_text(const struct conf_fill *f, cfg_t *sec, const struct locat
 				  loc->status);
 }
 
-static void warn_files_only(const struct conf_fill *f, cfg_t *sec, const struct location *loc)
+/* Where a row of the schema stands in a section. */
+static int option_at(const struct conf_fill *f, cfg_t *sec, const struct conf_option *o)
+{
+	if (o->kind != CONF_SECTION)
+		return conf_fill_at(sec, o->name);
+	if (conf_tree_sections(sec, o->name) == 0)
+		return 0;
+	return conf_tree_at(f->src, conf_tree_section(sec, o->name, 0));
+}
+
+static void warn_without_effect(const struct conf_fill *f, cfg_t *sec, const struct location *loc)
 {
 	const struct conf_option *server = conf_schema_find(conf_schema(), "server");
 	const struct conf_option *o = conf_schema_find(server->inside, "location")->inside;
 
-	for (; o->name != NULL && loc->kind != LOCATION_FILES; o++) {
-		if (o->files_only && conf_fill_at(sec, o->name) != 0)
-			conf_source_warn(f->src, conf_fill_at(sec, o->name),
+	for (; o->name != NULL; o++) {
+		int at = o->files_only || o->proxy_only ? option_at(f, sec, o) : 0;
+
+		if (at != 0 && o->files_only && loc->kind != LOCATION_FILES)
+			conf_source_warn(f->src, at,
 					 "'%s' has no effect: this location serves no files",
 					 o->name);
+		if (at != 0 && o->proxy_only && loc->kind != LOCATION_PROXY)
+			conf_source_warn(f->src, at,
+					 "'%s' has no effect: this location is no proxy", o->name);
 	}
+}
+
+static void check_rewrite(const struct conf_fill *f, cfg_t *sec, const struct location *loc)
+{
+	int at = conf_fill_at(sec, "rewrite");
+	size_t len;
+
+	if (at == 0 || loc->rewrite == NULL)
+		return;
+	len = strlen(loc->rewrite);
+	if (loc->exact)
+		conf_source_error(f->src, at,
+				  "rewrite: \"%s\" is exact, there is no prefix to be replaced",
+				  loc->match);
+	else if (len == 0 || loc->rewrite[0] != '/' || strstr(loc->rewrite, "//") != NULL)
+		conf_source_error(f->src, at, "rewrite: '%s' is not a path (write \"/new/\")",
+				  loc->rewrite);
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)loc->rewrite[i];
+
+		if (!isalnum(c) && strchr("/-._~!$&'()*+,;=:@", c) == NULL) {
+			conf_source_error(f->src, at,
+					  "rewrite: '%s' has a character that no path has as it is",
+					  loc->rewrite);
+			return;
+		}
+	}
+	if (len > 0 && loc->path_len > 0 &&
+	    (loc->rewrite[len - 1] == '/') != (loc->path[loc->path_len - 1] == '/'))
+		conf_source_warn(f->src, at,
+				 "rewrite: \"%s\" and \"%s\" should both end in '/', or neither: "
+				 "what follows the one is put behind the other",
+				 loc->match, loc->rewrite);
+}
+
+static void fill_proxy(struct conf_fill *f, cfg_t *sec, struct location *loc, const char *proxy)
+{
+	int upstream = conf_upstream_find(f, conf_fill_at(sec, "proxy"), proxy);
+
+	loc->upstream = upstream < 0 ? UINT32_MAX : (uint32_t)upstream;
+	check_rewrite(f, sec, loc);
 }
 
 static void fill_purpose(struct conf_fill *f, cfg_t *sec, struct location *loc,
@@ -427,7 +601,7 @@ static void fill_purpose(struct conf_fill *f, cfg_t *sec, struct location *loc,
 	} else if (!conf_fill_damaged(f, sec)) {
 		conf_source_error(f->src, conf_tree_at(f->src, sec),
 				  "location \"%s\" has no purpose (give it root, alias, redirect, "
-				  "status or health)",
+				  "status, health or proxy)",
 				  loc->match);
 	}
 	if (conf_fill_at(sec, "root") != 0 && loc->root != NULL)
@@ -436,9 +610,11 @@ static void fill_purpose(struct conf_fill *f, cfg_t *sec, struct location *loc,
 		check_directory(f, conf_fill_at(sec, "alias"), "alias", loc->alias);
 	if (loc->kind == LOCATION_REDIRECT)
 		check_redirect(f, sec, loc);
+	if (loc->kind == LOCATION_PROXY)
+		fill_proxy(f, sec, loc, extra->proxy);
 	if (loc->kind != LOCATION_NONE) {
 		check_text(f, sec, loc);
-		warn_files_only(f, sec, loc);
+		warn_without_effect(f, sec, loc);
 	}
 }
 

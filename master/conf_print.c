@@ -15,6 +15,7 @@
 struct printer {
 	FILE *out;
 	int depth;
+	const struct settings *settings;
 	/* The location whose options are being printed; NULL elsewhere. */
 	const struct location *location;
 	const void *base[CONF_BASES];
@@ -123,6 +124,8 @@ static bool has_value(const struct printer *p, const struct conf_option *o)
 		return false;
 	if (o->files_only && p->location != NULL && p->location->kind != LOCATION_FILES)
 		return false;
+	if (o->proxy_only && p->location != NULL && p->location->kind != LOCATION_PROXY)
+		return false;
 	switch (o->kind) {
 	case CONF_TEXT:
 	case CONF_FIELD:
@@ -162,12 +165,16 @@ static void print_options(const struct printer *p, const struct conf_option *tab
 	}
 }
 
+static const struct conf_option *table_in(const char *outer, const char *section)
+{
+	const struct conf_option *o = conf_schema_find(conf_schema(), outer);
+
+	return conf_schema_find(o->inside, section)->inside;
+}
+
 static const struct conf_option *table_of(const char *section)
 {
-	const struct conf_option *server = conf_schema_find(conf_schema(), "server");
-	const struct conf_option *o = conf_schema_find(server->inside, section);
-
-	return o->inside;
+	return table_in("server", section);
 }
 
 static void print_section(struct printer *p, const char *name)
@@ -223,6 +230,38 @@ static void print_rules(const struct printer *p, const struct location *loc, boo
 		fputs(" }\n", p->out);
 }
 
+static void print_headers(struct printer *p, const char *section,
+			  const struct header_setting *headers, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		p->base[CONF_IN_HEADER] = &headers[i];
+		open_section(p, section, headers[i].name);
+		print_options(p, table_of(section));
+		close_section(p);
+	}
+}
+
+static void print_proxy(struct printer *p, const struct location *loc)
+{
+	static const char *const words[] = {[PROXY_HOST_KEEP] = "keep", [PROXY_HOST_PEER] = "peer"};
+
+	indent(p);
+	fputs("proxy_host = ", p->out);
+	conf_quote(p->out,
+		   loc->host_policy == PROXY_HOST_FIXED ? loc->host : words[loc->host_policy]);
+	fputc('\n', p->out);
+	indent(p);
+	fputs("trust = {", p->out);
+	for (uint32_t i = 0; i < loc->trusted_count; i++) {
+		fputs(i == 0 ? " " : ", ", p->out);
+		print_network(p->out, &loc->trusted[i]);
+	}
+	fputs(" }\n", p->out);
+	print_texts(p, "remove_request", loc->remove_request);
+	print_texts(p, "remove_response", loc->remove_response);
+	print_headers(p, "request_header", loc->request_headers, loc->request_headers_count);
+}
+
 /* What a location has of lists and sections. */
 static void print_lists(struct printer *p, const struct location *loc)
 {
@@ -232,12 +271,9 @@ static void print_lists(struct printer *p, const struct location *loc)
 		print_texts(p, "index", loc->index);
 	print_rules(p, loc, true);
 	print_rules(p, loc, false);
-	for (uint32_t i = 0; i < loc->headers_count; i++) {
-		p->base[CONF_IN_HEADER] = &loc->headers[i];
-		open_section(p, "header", loc->headers[i].name);
-		print_options(p, table_of("header"));
-		close_section(p);
-	}
+	if (loc->kind == LOCATION_PROXY || loc->kind == LOCATION_NONE)
+		print_proxy(p, loc);
+	print_headers(p, "header", loc->headers, loc->headers_count);
 	for (uint32_t i = 0; i < loc->error_pages_count; i++) {
 		p->base[CONF_IN_PAGE] = &loc->error_pages[i];
 		snprintf(status, sizeof(status), "%d", loc->error_pages[i].status);
@@ -252,6 +288,8 @@ static void print_location(struct printer *p, const struct location *loc)
 	struct conf_extra extra = {.health = loc->kind == LOCATION_HEALTH,
 				   .crash = loc->kind == LOCATION_CRASH};
 
+	if (loc->kind == LOCATION_PROXY)
+		extra.proxy = p->settings->upstreams[loc->upstream].name;
 	p->base[CONF_IN_LOCATION] = loc;
 	p->base[CONF_IN_EXTRA] = &extra;
 	p->location = loc;
@@ -303,16 +341,58 @@ static void print_server(struct printer *p, const struct settings *s, const stru
 	close_section(p);
 }
 
+static void print_hash(const struct printer *p, const struct upstream *u)
+{
+	static const char *const of[] = {[HASH_ADDRESS] = "address",
+					 [HASH_PATH] = "path",
+					 [HASH_HEADER] = "header:",
+					 [HASH_COOKIE] = "cookie:"};
+
+	if (u->balance != BALANCE_HASH)
+		return;
+	/* The name is a token: nothing in it needs quoting. */
+	indent(p);
+	fprintf(p->out, "hash = \"%s%s\"\n", of[u->hash_of],
+		u->hash_name != NULL ? u->hash_name : "");
+}
+
+static void print_upstream(struct printer *p, const struct upstream *u)
+{
+	static const char *const parts[] = {"deadlines", "keepalive"};
+
+	p->base[CONF_IN_UPSTREAM] = u;
+	fputc('\n', p->out);
+	open_section(p, "upstream", u->name);
+	print_options(p, conf_schema_find(conf_schema(), "upstream")->inside);
+	print_hash(p, u);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		open_section(p, parts[i], NULL);
+		print_options(p, table_in("upstream", parts[i]));
+		close_section(p);
+	}
+	for (uint32_t i = 0; i < u->peers_count; i++) {
+		const struct peer *peer = &p->settings->peers[u->first_peer + i];
+
+		p->base[CONF_IN_PEER] = peer;
+		open_section(p, "peer", peer->address);
+		print_options(p, table_in("upstream", "peer"));
+		close_section(p);
+	}
+	close_section(p);
+}
+
 void conf_print(const struct settings *s, FILE *out)
 {
 	const struct server global = {.deadlines = s->deadlines};
-	struct printer p = {.out = out};
+	struct printer p = {.out = out, .settings = s};
 
 	p.base[CONF_IN_SETTINGS] = s;
 	fprintf(out, "workers = %u\n", s->workers);
 	print_options(&p, conf_schema());
 	p.base[CONF_IN_SERVER] = &global;
 	print_section(&p, "deadlines");
+	for (uint32_t i = 0; i < s->upstreams_count; i++)
+		print_upstream(&p, &s->upstreams[i]);
 	for (uint32_t i = 0; i < s->servers_count; i++)
 		print_server(&p, s, &s->servers[i]);
 }

@@ -5,6 +5,7 @@
  */
 #include "master/conf_schema.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "shm/suggest.h"
@@ -23,12 +24,16 @@
 #define BASE_extra    CONF_IN_EXTRA
 #define BASE_header   CONF_IN_HEADER
 #define BASE_page     CONF_IN_PAGE
+#define BASE_upstream CONF_IN_UPSTREAM
+#define BASE_peer     CONF_IN_PEER
 #define TYPE_settings settings
 #define TYPE_server   server
 #define TYPE_location location
 #define TYPE_extra    conf_extra
 #define TYPE_header   header_setting
 #define TYPE_page     error_page
+#define TYPE_upstream upstream
+#define TYPE_peer     peer
 
 #define ROW(where, member, type) \
 	.base = BASE_##where, .offset = AT_EXPANDED(TYPE_##where, member, type)
@@ -48,6 +53,9 @@
 	.max = high
 #define CHOICE(n, where, member, def, all) \
 	.name = n, .kind = CONF_CHOICE, ROW(where, member, int), .fallback = def, .words = all
+/* The same for an enum, which is as wide as an int (see below). */
+#define CHOICE_ENUM(n, where, member, type, def, all) \
+	.name = n, .kind = CONF_CHOICE, ROW(where, member, enum type), .fallback = def, .words = all
 #define STRING(n, what, where, member, def) \
 	.name = n, .kind = what, ROW(where, member, const char *), .fallback = def
 #define OWN(n, def)      .name = n, .kind = CONF_OWN, .fallback = def
@@ -61,6 +69,9 @@
 #else
 #define DEBUG_LOCATION_OPTIONS
 #endif
+
+static_assert(sizeof(enum balance) == sizeof(int) && sizeof(enum proxy_forwarded) == sizeof(int),
+	      "CHOICE_ENUM: written as an int");
 
 #define SECOND UINT64_C(1000000)
 #define DAY    (24 * 3600 * SECOND)
@@ -76,6 +87,14 @@ static const char *const formats[] = {[LOG_COMBINED] = "combined",
 				      [LOG_JSON] = "json",
 				      [LOG_LOGFMT] = "logfmt",
 				      [LOG_LOGFMT + 1] = NULL};
+static const char *const balances[] = {[BALANCE_ROUND_ROBIN] = "round_robin",
+				       [BALANCE_LEAST_CONN] = "least_conn",
+				       [BALANCE_HASH] = "hash",
+				       [BALANCE_HASH + 1] = NULL};
+static const char *const forwardeds[] = {[PROXY_FORWARDED_REPLACE] = "replace",
+					 [PROXY_FORWARDED_APPEND] = "append",
+					 [PROXY_FORWARDED_OFF] = "off",
+					 [PROXY_FORWARDED_OFF + 1] = NULL};
 static const char *const error_logs[] = {"stderr", NULL};
 static const char *const access_logs[] = {"off", "stdout", "stderr", NULL};
 
@@ -118,6 +137,11 @@ static const struct conf_option header[] = {
     {.name = NULL},
 };
 
+static const struct conf_option request_header[] = {
+    {STRING("value", CONF_FIELD, header, value, NULL)},
+    {.name = NULL},
+};
+
 static const struct conf_option error_page[] = {
     {STRING("file", CONF_PATH, page, file, NULL)},
     {STRING("type", CONF_MEDIA, page, type, NULL)},
@@ -137,6 +161,18 @@ static const struct conf_option error_page[] = {
 		LIST("deny", NULL)                                                         \
 	}
 
+/* The same, for what is proxied. */
+#define PROXY_OPTIONS                                                                   \
+	{OWN("proxy_host", "keep"), .proxy_only = true},                                \
+	    {CHOICE_ENUM("forwarded", location, forwarded, proxy_forwarded, "replace",  \
+			 forwardeds),                                                   \
+	     .proxy_only = true},                                                       \
+	    {LIST("trust", NULL), .may_be_empty = true, .proxy_only = true},            \
+	    {LIST("remove_request", NULL), .may_be_empty = true, .proxy_only = true},   \
+	{                                                                               \
+		LIST("remove_response", NULL), .may_be_empty = true, .proxy_only = true \
+	}
+
 static const struct conf_option location[] = {
     {STRING("root", CONF_PATH, location, root, NULL)},
     {STRING("alias", CONF_PATH, location, alias, NULL)},
@@ -144,9 +180,13 @@ static const struct conf_option location[] = {
     {.name = "status", .kind = CONF_STATUS, ROW(location, status, int), .min = 200, .max = 599},
     {STRING("text", CONF_TEXT, location, text, NULL)},
     {BOOL("health", extra, health, "false")},
+    {STRING("proxy", CONF_TEXT, extra, proxy, NULL)},
+    {STRING("rewrite", CONF_TEXT, location, rewrite, NULL), .proxy_only = true},
     DEBUG_LOCATION_OPTIONS FILES_OPTIONS,
+    PROXY_OPTIONS,
     {SIZE("max_body", location, max_body, NULL, TIB)},
     {SECTION("header", header), .titled = true},
+    {SECTION("request_header", request_header), .titled = true, .proxy_only = true},
     {SECTION("error_page", error_page), .titled = true},
     {.name = NULL},
 };
@@ -161,12 +201,51 @@ static const struct conf_option server[] = {
     {CHOICE("log_format", extra, log_format, NULL, formats)},
     {STRING("root", CONF_PATH, extra, root, NULL)},
     FILES_OPTIONS,
+    PROXY_OPTIONS,
     {SECTION("deadlines", deadlines)},
     {SECTION("keepalive", keepalive)},
     {SECTION("limits", limits)},
     {SECTION("header", header), .titled = true},
+    {SECTION("request_header", request_header), .titled = true},
     {SECTION("error_page", error_page), .titled = true},
     {SECTION("location", location), .titled = true},
+    {INCLUDE},
+    {.name = NULL},
+};
+
+static const struct conf_option upstream_deadlines[] = {
+    {DURATION("connect", upstream, connect_us, "5s", 365 * DAY)},
+    {DURATION("response", upstream, response_us, "60s", 365 * DAY)},
+    {DURATION("between", upstream, between_us, "60s", 365 * DAY)},
+    {.name = NULL},
+};
+
+static const struct conf_option upstream_keepalive[] = {
+    {COUNT("conns", upstream, keepalive_conns, "32", 0, 1000000)},
+    {COUNT("requests", upstream, keepalive_requests, "1000", 0, 1000000000)},
+    {DURATION("idle", upstream, keepalive_idle_us, "30s", 365 * DAY)},
+    {DURATION("max_age", upstream, keepalive_max_age_us, "0s", 365 * DAY)},
+    {.name = NULL},
+};
+
+static const struct conf_option peer[] = {
+    {COUNT("weight", peer, weight, "1", 1, 1000)},
+    {COUNT("max_conns", peer, max_conns, "0", 0, 1000000)},
+    {BOOL("backup", peer, backup, "false")},
+    {BOOL("down", peer, down, "false")},
+    {COUNT("max_fails", peer, max_fails, "3", 0, 1000000)},
+    {DURATION("fail_time", peer, fail_us, "10s", DAY)},
+    {.name = NULL},
+};
+
+static const struct conf_option upstream[] = {
+    {CHOICE_ENUM("balance", upstream, balance, balance, "round_robin", balances)},
+    {OWN("hash", NULL)},
+    {COUNT("retries", upstream, retries, "1", 0, 100)},
+    {SIZE32("max_head", upstream, max_head, "32k", 1 * KIB, 60 * KIB)},
+    {SECTION("deadlines", upstream_deadlines)},
+    {SECTION("keepalive", upstream_keepalive)},
+    {SECTION("peer", peer), .titled = true},
     {INCLUDE},
     {.name = NULL},
 };
@@ -176,6 +255,7 @@ static const struct conf_option root[] = {
     {STRING("user", CONF_TEXT, settings, user, NULL)},
     {STRING("group", CONF_TEXT, settings, group, NULL)},
     {COUNT("worker_connections", settings, worker_connections, "16384", 1, 1000000)},
+    {COUNT("upstream_connections", settings, upstream_connections, "0", 0, 1000000)},
     {COUNT("max_conns_per_address", settings, max_conns_per_address, "0", 0, 1000000)},
     {DURATION("drain", settings, drain_us, "30s", DAY)},
     {DURATION("hang", settings, hang_us, "30s", DAY)},
@@ -195,7 +275,9 @@ static const struct conf_option root[] = {
     {SECTION("keepalive", keepalive)},
     {SECTION("limits", limits)},
     {SECTION("header", header), .titled = true},
+    {SECTION("request_header", request_header), .titled = true},
     {SECTION("error_page", error_page), .titled = true},
+    {SECTION("upstream", upstream), .titled = true},
     {SECTION("server", server), .titled = true},
     {INCLUDE},
     {.name = NULL},

@@ -38,6 +38,8 @@ enum conf_base {
 	CONF_IN_EXTRA,
 	CONF_IN_HEADER,
 	CONF_IN_PAGE,
+	CONF_IN_UPSTREAM,
+	CONF_IN_PEER,
 	CONF_BASES
 };
 
@@ -50,6 +52,7 @@ struct conf_extra {
 	uint32_t backlog;
 	bool health;
 	bool crash;
+	const char *proxy; /* as written: of an upstream, or an address */
 };
 
 struct conf_option {
@@ -64,6 +67,7 @@ struct conf_option {
 	bool titled;                      /* SECTION "title" {: as often as one likes */
 	bool may_be_empty;                /* LIST */
 	bool files_only;                  /* of a location: only where files are served */
+	bool proxy_only;                  /* of a location: only where requests are proxied */
 	bool elsewhere;                   /* a second name: printed by the first */
 };
 

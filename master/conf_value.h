@@ -7,6 +7,7 @@
 #ifndef DROVER_MASTER_CONF_VALUE_H
 #define DROVER_MASTER_CONF_VALUE_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@
 
 struct cidr;
 struct listener;
+struct peer;
 struct pool;
 
 enum {
@@ -47,11 +49,21 @@ int conf_value_path(const char *text, const char *dir, struct pool *pool, const 
 		    char why[CONF_WHY_BYTES]);
 /* Fills addr and addr_len. */
 int conf_value_address(const char *text, struct listener *out, char why[CONF_WHY_BYTES]);
+/*
+ * The address of a peer: fills addr and addr_len, or, if it has a name that must be looked up,
+ * *host and *port (in network order).
+ */
+int conf_value_peer(const char *text, struct pool *pool, struct peer *out, const char **host,
+		    in_port_t *port, char why[CONF_WHY_BYTES]);
+/* Is it one that needs no looking up? */
+bool conf_value_peer_numeric(const char *text);
 /* Fills addr and bits. */
 int conf_value_cidr(const char *text, struct cidr *out, char why[CONF_WHY_BYTES]);
 /* A host name or "*.example.org", in lower case. */
 int conf_value_host(const char *text, struct pool *pool, const char **out,
 		    char why[CONF_WHY_BYTES]);
+/* "example.org", "example.org:8080", "192.0.2.1" or "[::1]:80", as in Host. */
+int conf_value_authority(const char *text, struct pool *pool, char why[CONF_WHY_BYTES]);
 /* Where a redirect leads: a path or an http or https URL. */
 int conf_value_target(const char *text, char why[CONF_WHY_BYTES]);
 

@@ -105,11 +105,13 @@ struct location {
 	uint32_t error_pages_count;
 	uint32_t upstream; /* PROXY: index into settings.upstreams */
 	const char
-	    *rewrite; /* PROXY: takes the place of the matched prefix; NULL: the path stays */
+	    *rewrite; /* PROXY: takes the place of the matched prefix (never of an exact location);
+			 begins with '/', has no byte that must be encoded; NULL: the path stays */
 	enum proxy_host host_policy;
 	const char *host; /* PROXY_HOST_FIXED */
 	enum proxy_forwarded forwarded;
-	struct cidr *trusted; /* peers whose X-Forwarded-* and time limits are believed */
+	struct cidr
+	    *trusted; /* clients (other proxies) whose X-Forwarded-* and time limits are believed */
 	uint32_t trusted_count;
 	const char **remove_request;  /* PROXY: fields that do not go to the peer; lower case,
 					 NULL-terminated */
@@ -187,21 +189,26 @@ enum hash_of {
 	HASH_COOKIE
 };
 
+union peer_addr {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	struct sockaddr_un un;
+	struct sockaddr_storage any;
+};
+
 /* One server of a pool. */
 struct peer {
 	const char *address; /* as written: host:port, [host]:port or unix:path */
-	union {
-		struct sockaddr sa;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-		struct sockaddr_un un;
-		struct sockaddr_storage any;
-	} addr;
-	socklen_t addr_len; /* 0: its name could not be resolved; it is not used */
-	uint32_t weight;    /* 1 to 1000 */
-	uint32_t max_conns; /* requests in hand over all workers; 0 = no limit */
-	bool backup;        /* used when no other is well */
-	bool down;          /* not used */
+	union peer_addr addr;
+	union peer_addr other; /* of a name with addresses of both families: the first of the other,
+				  to be tried when addr refuses */
+	socklen_t other_len;   /* 0: none */
+	socklen_t addr_len;    /* 0: its name could not be resolved; it is not used */
+	uint32_t weight;       /* 1 to 1000 */
+	uint32_t max_conns;    /* requests in hand over all workers; 0 = no limit */
+	bool backup;           /* used when no other is well */
+	bool down;             /* not used */
 	uint32_t max_fails; /* in a row within fail_us: it is left alone for fail_us; 0 = never */
 	uint64_t fail_us;
 	uint32_t row;      /* of the board: stays with upstream and address over reloads */
@@ -209,13 +216,18 @@ struct peer {
 	struct conf_pos pos;
 };
 
+enum {
+	HASH_NAME_MAX = 64
+};
+
 /* A pool of peers. */
 struct upstream {
 	const char *name;
 	enum balance balance;
 	enum hash_of hash_of;
-	const char *hash_name;
-	uint32_t first_peer; /* in settings.peers */
+	const char *hash_name; /* of the field or cookie, as written, at most HASH_NAME_MAX bytes;
+				  else NULL */
+	uint32_t first_peer;   /* in settings.peers */
 	uint32_t peers_count;
 	uint64_t connect_us, response_us, between_us; /* deadlines; 0 = none */
 	uint32_t retries;                             /* on other peers, for one request */
