@@ -1245,6 +1245,17 @@ static char *manual_item(const char *manual, const char *section, const char *op
 	return NULL;
 }
 
+/* What a section is called there: those of an upstream that a server has as well, by both names. */
+static const char *manual_title(const char *manual, const char *outer, const char *name)
+{
+	static char both[64];
+	char title[80];
+
+	snprintf(both, sizeof(both), "%s %s", outer, name);
+	snprintf(title, sizeof(title), "\n.Ss %s\n", both);
+	return strstr(manual, title) != NULL ? both : name;
+}
+
 /* Every option stands in the manual's part on its section, with its default. */
 static void check_manual(const char *manual, const char *section, const struct conf_option *table)
 {
@@ -1252,7 +1263,7 @@ static void check_manual(const char *manual, const char *section, const struct c
 		char *item = manual_item(manual, section, o->name), expected[64];
 
 		if (o->kind == CONF_SECTION)
-			check_manual(manual, o->name, o->inside);
+			check_manual(manual, manual_title(manual, section, o->name), o->inside);
 		if (o->fallback != NULL && o->kind != CONF_LIST) {
 			snprintf(expected, sizeof(expected), "\nDefault: %s.\n", o->fallback);
 			ck_assert_msg(strstr(item, expected) != NULL, "%s: not %s in %s", o->name,
