@@ -144,12 +144,12 @@ static int peer_name(const char *text, struct pool *pool, const char **host, in_
 
 	if (strcmp(name, "*") == 0)
 		return conf_value_refuse(why, "'%s': '*' is where one listens, not a peer", text);
+	if (port_parse(text, colon + 1, port, why) < 0)
+		return -1;
 	if (name[0] == '*' || strchr(name, ':') != NULL || ends_in_number(name) ||
 	    conf_value_host(name, pool, host, ignored) < 0)
 		return conf_value_refuse(why, "'%s': '%s' is not an address or host name", text,
 					 name);
-	if (port_parse(text, colon + 1, port, why) < 0)
-		return -1;
 	if (*port == 0)
 		return conf_value_refuse(why, "'%s': a peer's port is not 0", text);
 	return 0;

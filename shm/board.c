@@ -589,6 +589,22 @@ struct peer_traffic_row *board_peer_traffic(const struct board *b, uint32_t work
 		      (uint64_t)worker_row * b->sizes.peers + i);
 }
 
+void board_bury_peers(const struct board *b, uint32_t worker_row)
+{
+	for (uint32_t i = 0; i < b->sizes.peers; i++) {
+		struct peer_traffic_row *t;
+
+		if (board_peer(b, i)->address[0] == '\0')
+			continue; /* never used: no need to touch its pages */
+		t = board_peer_traffic(b, worker_row, i);
+		if (t->active != 0)
+			board_shared_add(&board_peer(b, i)->active, -t->active);
+		board_set(&t->active, 0);
+		board_set(&t->open, 0);
+		board_set(&t->idle, 0);
+	}
+}
+
 struct conn_row *board_conns(const struct board *b, uint32_t worker_row)
 {
 	assert(worker_row < worker_rows(b));

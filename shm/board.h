@@ -218,6 +218,11 @@ struct server_traffic_row *board_server_traffic(const struct board *b, uint32_t 
 struct upstream_row *board_upstream(const struct board *b, uint32_t i);
 struct peer_row *board_peer(const struct board *b, uint32_t i);
 struct peer_traffic_row *board_peer_traffic(const struct board *b, uint32_t worker_row, uint32_t i);
+/*
+ * Takes off what a worker that died had in hand: from `active` of all peers, what its row of
+ * peer_traffic says. Its gauges there become 0. To be called once, by whoever owns the row now.
+ */
+void board_bury_peers(const struct board *b, uint32_t worker_row);
 /* First connection row of a worker row; the others follow at board.conn_stride bytes. */
 struct conn_row *board_conns(const struct board *b, uint32_t worker_row);
 

@@ -67,18 +67,18 @@ bool ctl_parse_size(const char *text, uint64_t *bytes_out);
 const char *ctl_worker_state(const struct view_worker *w, char out[PRINT_SHORT]);
 
 /*
- * Goes over rows that have a name (listener, server), each with its traffic added up over all
- *workers: struct ctl_named n; for (int ok = ctl_named_first(&n, c, "server", "name"); ok; ok =
- *ctl_named_next(&n)) ... and ctl_named_free(). Rows that are no longer in use are left out unless
- *-a is given.
+ * Goes over rows that have a name (listener, server, upstream, peer: "UPSTREAM/ADDRESS"), each with
+ *its traffic added up over all workers: struct ctl_named n; for (int ok = ctl_named_first(&n, c,
+ *"server", "name"); ok; ok = ctl_named_next(&n)) ... and ctl_named_free(). Rows that are no longer
+ *in use are left out unless -a is given.
  */
 struct ctl_named {
 	const struct ctl *c;
 	const struct board_table *table, *traffic; /* either may be NULL: the board has none */
 	const char *key;
-	char name[128];
+	char name[192];
 	struct reader_row row;
-	uint32_t next;
+	uint32_t next;  /* row->index is that of the present one */
 	uint64_t *sums; /* of traffic's fields */
 	char *bytes;
 };
@@ -87,6 +87,8 @@ bool ctl_named_first(struct ctl_named *n, const struct ctl *c, const char *table
 bool ctl_named_next(struct ctl_named *n);
 void ctl_named_free(struct ctl_named *n);
 uint64_t ctl_named_sum(const struct ctl_named *n, const char *field);
+/* Adds up a histogram of the traffic. */
+void ctl_named_hist(const struct ctl_named *n, const char *field, uint64_t sum[HIST_BUCKETS]);
 
 /* Everything that `stat` knows, under the names by which it is asked for. */
 struct ctl_item {
@@ -122,6 +124,7 @@ int ctl_conns(struct ctl *c);
 int ctl_workers(struct ctl *c);
 int ctl_listeners(struct ctl *c);
 int ctl_servers(struct ctl *c);
+int ctl_upstreams(struct ctl *c);
 int ctl_reload(struct ctl *c);
 int ctl_reopen(struct ctl *c);
 int ctl_rebalance(struct ctl *c);

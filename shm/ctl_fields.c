@@ -191,7 +191,7 @@ static const char mdoc_head[] =
     "The names are those that\n"
     ".Ic droverctl stat\n"
     "takes, where a star stands for the name of a server or the address of a\n"
-    "listener.\n"
+    "listener; of a peer, for UPSTREAM/ADDRESS.\n"
     "Counters, gauges and histograms of workers are added up over all workers and\n"
     "have no prefix.\n"
     "What begins with\n"

@@ -124,6 +124,18 @@ static int add_workers(const struct ctl *c, struct ctl_items *items)
 	return 0;
 }
 
+static int take_traffic(const struct ctl_named *n, uint32_t i, struct ctl_item *item)
+{
+	item->value = n->sums[i];
+	if (item->field->kind != BOARD_HIST)
+		return 0;
+	item->hist = calloc(HIST_BUCKETS, sizeof(*item->hist));
+	if (item->hist == NULL)
+		return -1;
+	ctl_named_hist(n, item->field->name, item->hist);
+	return 0;
+}
+
 static int add_named(const struct ctl *c, struct ctl_items *items, const char *table,
 		     const char *key, const char *prefix)
 {
@@ -137,10 +149,7 @@ static int add_named(const struct ctl *c, struct ctl_items *items, const char *t
 			struct ctl_item *item = add(items, prefix, n.name,
 						    reader_field_at(c->reader, n.traffic, i));
 
-			if (item != NULL)
-				item->value = n.sums[i];
-			else
-				err = -1;
+			err = item == NULL ? -1 : take_traffic(&n, i, item);
 		}
 	}
 	ctl_named_free(&n);
@@ -152,7 +161,9 @@ int ctl_items_collect(const struct ctl *c, struct ctl_items *items)
 	memset(items, 0, sizeof(*items));
 	if (add_workers(c, items) != 0 || add_row(items, "master.", "", &c->view.master, "") != 0 ||
 	    add_named(c, items, "listener", "address", "listener.") != 0 ||
-	    add_named(c, items, "server", "name", "server.") != 0) {
+	    add_named(c, items, "server", "name", "server.") != 0 ||
+	    add_named(c, items, "upstream", "name", "upstream.") != 0 ||
+	    add_named(c, items, "peer", "address", "peer.") != 0) {
 		errno = ENOMEM;
 		return -1;
 	}

@@ -114,6 +114,21 @@ bool ctl_named_first(struct ctl_named *n, const struct ctl *c, const char *table
 	return ctl_named_next(n);
 }
 
+/* A peer's address is a name in its upstream only. */
+static void take_name(struct ctl_named *n)
+{
+	char upstream[64];
+
+	n->name[0] = '\0';
+	if (strcmp(n->table->name, "peer") == 0) {
+		reader_row_text(&n->row, "upstream", upstream, sizeof(upstream));
+		if (upstream[0] != '\0')
+			snprintf(n->name, sizeof(n->name), "%s/", upstream);
+	}
+	reader_row_text(&n->row, n->key, n->name + strlen(n->name),
+			sizeof(n->name) - strlen(n->name));
+}
+
 bool ctl_named_next(struct ctl_named *n)
 {
 	struct reader *r = n->c->reader;
@@ -124,7 +139,7 @@ bool ctl_named_next(struct ctl_named *n)
 
 		if (status != READER_OK && status != READER_TORN)
 			return false;
-		reader_row_text(&n->row, n->key, n->name, sizeof(n->name));
+		take_name(n);
 		if (n->name[0] == '\0' || (!n->c->all && reader_row_u64(&n->row, "used") == 0))
 			continue;
 		if (n->traffic != NULL)
@@ -148,6 +163,14 @@ uint64_t ctl_named_sum(const struct ctl_named *n, const char *field)
 	if (f == NULL)
 		return 0;
 	return n->sums[f - reader_field_at(n->c->reader, n->traffic, 0)];
+}
+
+void ctl_named_hist(const struct ctl_named *n, const char *field, uint64_t sum[HIST_BUCKETS])
+{
+	const struct board_field *f = reader_field(n->c->reader, n->traffic, field);
+
+	if (f != NULL)
+		view_group_hist(&n->c->view, n->traffic, n->row.index, f, sum, n->bytes);
 }
 
 /* A column: its title, which in lower case is its key in JSON, and the field behind it. */

@@ -56,6 +56,8 @@ static const struct command {
     {"workers", ctl_workers, "a", false, "[-a]", "worker processes (-a: also those that are gone)"},
     {"listeners", ctl_listeners, "a", false, "[-a]", "listening addresses and their queues"},
     {"servers", ctl_servers, "a", false, "[-a]", "what each server section did"},
+    {"upstreams", ctl_upstreams, "a", false, "[-a]",
+     "peers of each upstream: how they are, what they did"},
     {"reload", ctl_reload, "t", false, "[-t SECONDS]", "read the configuration anew"},
     {"reopen", ctl_reopen, "t", false, "[-t SECONDS]", "reopen the log files"},
     {"rebalance", ctl_rebalance, "t", false, "[-t SECONDS]",

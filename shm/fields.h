@@ -237,14 +237,14 @@
 	X(COUNTER, uint64_t, drained_idle, , "conns", FULL, "Connections closed idle by a drain", "")  \
 	X(COUNTER, uint64_t, drained_finished, , "conns", FULL, "Connections that ended with their response during a drain", "") \
 	X(COUNTER, uint64_t, drained_forced, , "conns", FULL, "Connections cut at the end of a drain", "") \
-	X(GAUGE, uint64_t, up_conns, , "conns", FULL, "Open connections to peers, idle ones included", "At upstream_connections requests wait or fail: raise it, or lower keepalive.conns of the upstreams.") \
-	X(GAUGE, uint64_t, up_idle, , "conns", FULL, "Connections to peers kept for the next request", "") \
-	X(COUNTER, uint64_t, up_connects, , "conns", FULL, "Connections to peers opened", "Many for few requests: raise keepalive.conns of the upstream, or the peer closes its connections early.") \
-	X(COUNTER, uint64_t, up_reused, , "requests", FULL, "Requests sent over a kept connection to a peer", "") \
-	X(COUNTER, uint64_t, up_retries, , "requests", FULL, "Requests tried again on another peer", "It grows while a peer is down or restarts; steadily without that, see droverctl upstreams for the peer that fails.") \
-	X(COUNTER, uint64_t, up_cancelled, , "requests", FULL, "Requests to peers given up because the client went away or its time was up", "Clients that give up: peers are slower than clients are patient.") \
-	X(COUNTER, uint64_t, up_bad_responses, , "responses", BRIEF, "Answers of peers that were no proper or no whole HTTP response", "Each was a 502 or was cut: the error log names the peer and what was wrong.") \
-	X(COUNTER, uint64_t, up_timeouts, , "", BRIEF, "Times a peer let the deadline connect, response or between pass", "The peer is overloaded or hangs, or the deadline is too short for what it does.") \
+	X(GAUGE, uint64_t, up_conns, , "conns", FULL, "Open connections to peers, idle ones included", "At upstream_connections requests wait or fail: raise it, or lower keepalive.conns of the upstreams") \
+	X(GAUGE, uint64_t, up_idle, , "conns", FULL, "Connections to peers kept for the next request", "See idle of the peers") \
+	X(COUNTER, uint64_t, up_connects, , "conns", FULL, "Connections to peers opened", "Many for few requests: raise keepalive.conns of the upstream, or the peer closes its connections early") \
+	X(COUNTER, uint64_t, up_reused, , "requests", FULL, "Requests sent over a kept connection to a peer", "Far below the requests of locations with a proxy: see up_connects") \
+	X(COUNTER, uint64_t, up_retries, , "requests", FULL, "Requests tried again on another peer", "It grows while a peer is down or restarts; steadily without that, see droverctl upstreams for the peer that fails") \
+	X(COUNTER, uint64_t, up_cancelled, , "requests", FULL, "Requests to peers given up because the client went away or its time was up", "Clients that give up: peers are slower than clients are patient") \
+	X(COUNTER, uint64_t, up_bad_responses, , "responses", BRIEF, "Answers of peers that were no proper or no whole HTTP response", "Each was a 502 or was cut: the error log names the peer and what was wrong") \
+	X(COUNTER, uint64_t, up_timeouts, , "", BRIEF, "Times a peer let the deadline connect, response or between pass", "The peer is overloaded or hangs, or the deadline is too short for what it does") \
 	CLOSE_REASONS(CLOSE_REASON_FIELD, X)                                                                     \
 	DEADLINES(DEADLINE_FIELD, X)                                                                         \
 	REFUSALS(REFUSAL_FIELD, X)
@@ -279,7 +279,7 @@
 #define UPSTREAM_FIELDS(X)                                                                         \
 	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row", "")                            \
 	X(ID, uint32_t, used, , "", DEBUG, "1 while the configuration names the upstream", "")         \
-	X(COUNTER, uint64_t, turn, , "", DEBUG, "Turns of round robin over all workers (several writers: atomic add)", "") \
+	X(COUNTER, uint64_t, turn, , "", DEBUG, "Turns of round robin over all workers (several writers: atomic add)", "For finding faults in the balance only") \
 	X(TEXT, char, name, [64], "", BRIEF, "Name of the upstream section, or of the one peer that a location names", "") \
 	X(TEXT, char, balance, [96], "", BRIEF, "How requests are spread, as configured", "")
 
@@ -289,39 +289,39 @@
 #define PEER_FIELDS(X)                                                                             \
 	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row", "")                            \
 	X(ID, uint32_t, used, , "", DEBUG, "1 while the configuration names the peer", "")             \
-	X(GAUGE, uint64_t, active, , "requests", BRIEF, "Requests in hand over all workers (several writers: atomic add)", "At max_conns the peer is full: others take over, or requests wait. One far above its like is slow.") \
-	X(GAUGE, uint64_t, fails, , "", FULL, "Failures in a row (several writers: atomic add; 0 by success)", "At max_fails the peer is left alone for fail_time.") \
-	X(TIME, uint64_t, failed_us, , "us", FULL, "When the failures in a row began (several writers: atomic exchange)", "") \
-	X(TIME, uint64_t, failed_until_us, , "us", BRIEF, "Until when the peer is left alone; 0 = it is not (several writers: atomic exchange)", "The peer failed max_fails times: look at it, and at connect_failures and timeouts.") \
-	X(COUNTER, uint64_t, ejections, , "", FULL, "Times the peer was left alone for its failures (several writers: atomic add)", "") \
+	X(GAUGE, uint64_t, active, , "requests", BRIEF, "Requests in hand over all workers (several writers: atomic add)", "At max_conns the peer is full: others take over, or requests wait; one far above its like is slow") \
+	X(GAUGE, uint64_t, fails, , "", FULL, "Failures in a row (several writers: atomic add; 0 by success)", "At max_fails the peer is left alone for fail_time") \
+	X(TIME, uint64_t, failed_us, , "us", FULL, "When the failures in a row began (several writers: atomic exchange)", "See fails") \
+	X(TIME, uint64_t, failed_until_us, , "us", BRIEF, "Until when the peer is left alone; 0 = it is not (several writers: atomic exchange)", "The peer failed max_fails times: look at it, and at connect_failures and timeouts") \
+	X(COUNTER, uint64_t, ejections, , "", FULL, "Times the peer was left alone for its failures (several writers: atomic add)", "Growing: the peer comes and goes; look at its own log") \
 	X(ID, uint32_t, weight, , "", BRIEF, "Its share of the requests, against its like", "")        \
 	X(ID, uint32_t, max_conns, , "requests", FULL, "Most requests in hand over all workers; 0 = no limit", "") \
 	X(ID, uint16_t, backup, , "", FULL, "1: used when no other peer is well", "")                   \
 	X(ID, uint16_t, down, , "", BRIEF, "1: configured as down, not used", "")                       \
-	X(ID, uint16_t, resolved, , "", FULL, "1: its address is known; 0: its name could not be resolved, not used", "Look at the name server, then reload.") \
+	X(ID, uint16_t, resolved, , "", FULL, "1: its address is known; 0: its name could not be resolved, not used", "Look at the name server, then reload") \
 	X(ID, uint32_t, upstream_row, , "", DEBUG, "Row of its upstream", "")                          \
 	X(TEXT, char, upstream, [64], "", BRIEF, "Name of its upstream", "")                           \
 	X(TEXT, char, address, [112], "", BRIEF, "Address as configured: host:port, [host]:port or unix:path", "")
 
 #define PEER_TRAFFIC_FIELDS(X)                                                                     \
-	X(GAUGE, uint64_t, open, , "conns", BRIEF, "Open connections, idle ones included", "")         \
-	X(GAUGE, uint64_t, idle, , "conns", BRIEF, "Connections kept for the next request", "")        \
-	X(GAUGE, uint64_t, active, , "requests", BRIEF, "Requests in hand", "")                        \
-	X(COUNTER, uint64_t, requests, , "requests", BRIEF, "Requests sent to the peer, retries included", "") \
+	X(GAUGE, uint64_t, open, , "conns", BRIEF, "Open connections, idle ones included", "Far more than idle and active together: connections that hang in connect")         \
+	X(GAUGE, uint64_t, idle, , "conns", BRIEF, "Connections kept for the next request", "0 with many connects: raise keepalive.conns of the upstream")        \
+	X(GAUGE, uint64_t, active, , "requests", BRIEF, "Requests in hand", "The part of this worker in active of the peer")                        \
+	X(COUNTER, uint64_t, requests, , "requests", BRIEF, "Requests sent to the peer, retries included", "Compare it with the weights of its upstream") \
 	X(COUNTER, uint64_t, responses_2xx, , "responses", BRIEF, "Answers with a 2xx status", "")     \
 	X(COUNTER, uint64_t, responses_3xx, , "responses", BRIEF, "Answers with a 3xx status", "")     \
-	X(COUNTER, uint64_t, responses_4xx, , "responses", BRIEF, "Answers with a 4xx status", "")     \
-	X(COUNTER, uint64_t, responses_5xx, , "responses", BRIEF, "Answers with a 5xx status", "The peer itself says that it fails: its own log knows why.") \
-	X(COUNTER, uint64_t, connects, , "conns", FULL, "Connections opened", "")                      \
-	X(COUNTER, uint64_t, connect_failures, , "conns", BRIEF, "Connections that could not be opened", "The peer is not there, refuses, or its backlog is full.") \
-	X(COUNTER, uint64_t, timeouts, , "", BRIEF, "Times the deadline connect, response or between passed", "The peer is overloaded or hangs, or the deadline is too short for what it does.") \
-	X(COUNTER, uint64_t, bad_responses, , "responses", BRIEF, "Answers that were no proper or no whole HTTP response", "The error log says what was wrong.") \
-	X(COUNTER, uint64_t, retries, , "requests", FULL, "Requests that came here after another peer failed them", "") \
-	X(COUNTER, uint64_t, cancelled, , "requests", FULL, "Requests given up because the client went away or its time was up", "") \
-	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes read from the peer", "")               \
-	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written to the peer", "")             \
-	X(COUNTER, uint64_t, reused, , "requests", FULL, "Requests sent over a kept connection", "")   \
-	X(HIST, uint64_t, latency, [HIST_BUCKETS], "us", BRIEF, "Time from sending the request until its answer was read whole", "")
+	X(COUNTER, uint64_t, responses_4xx, , "responses", BRIEF, "Answers with a 4xx status", "On one of several peers only: it may run another version")     \
+	X(COUNTER, uint64_t, responses_5xx, , "responses", BRIEF, "Answers with a 5xx status", "The peer itself says that it fails: its own log knows why") \
+	X(COUNTER, uint64_t, connects, , "conns", FULL, "Connections opened", "Nearly one for each request: raise keepalive.conns, or the peer closes early")                      \
+	X(COUNTER, uint64_t, connect_failures, , "conns", BRIEF, "Connections that could not be opened", "The peer is not there, refuses, or its backlog is full") \
+	X(COUNTER, uint64_t, timeouts, , "", BRIEF, "Times the deadline connect, response or between passed", "The peer is overloaded or hangs, or the deadline is too short for what it does") \
+	X(COUNTER, uint64_t, bad_responses, , "responses", BRIEF, "Answers that were no proper or no whole HTTP response", "The error log says what was wrong") \
+	X(COUNTER, uint64_t, retries, , "requests", FULL, "Requests that came here after another peer failed them", "See which peer of the upstream fails") \
+	X(COUNTER, uint64_t, cancelled, , "requests", FULL, "Requests given up because the client went away or its time was up", "The peer is slower than clients are patient") \
+	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes read from the peer", "For capacity planning")               \
+	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written to the peer", "For capacity planning")             \
+	X(COUNTER, uint64_t, reused, , "requests", FULL, "Requests sent over a kept connection", "Far below requests: raise keepalive.conns, or keepalive.idle is longer than the peer keeps them")   \
+	X(HIST, uint64_t, latency, [HIST_BUCKETS], "us", BRIEF, "Time from sending the request until its answer was read whole", "Far above its like: take the peer out with down = true and look at it")
 
 /* The public half of a connection's record. Its index is the index of the private half in the worker's arena. */
 #define CONN_FIELDS(X)                                                                             \

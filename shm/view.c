@@ -192,6 +192,18 @@ void view_group(const struct view *v, const struct board_table *t, uint32_t i, u
 	}
 }
 
+void view_group_hist(const struct view *v, const struct board_table *t, uint32_t i,
+		     const struct board_field *f, uint64_t sum[HIST_BUCKETS], char *bytes)
+{
+	for (uint32_t n = 0; i < t->group_rows && n < v->workers_count; n++) {
+		const struct view_worker *w = &v->workers[n];
+
+		if (w->life != VIEW_NONE &&
+		    reader_block(v->reader, t, view_group_first(w, t) + i, 1, bytes) == 0)
+			reader_hist(bytes, f, sum);
+	}
+}
+
 /* A table too small for all workers has no row there: the answer is then beyond any real table. */
 uint32_t view_group_first(const struct view_worker *w, const struct board_table *t)
 {

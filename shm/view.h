@@ -71,6 +71,10 @@ void view_hist(const struct view *v, const struct board_field *f, uint64_t sum[H
 void view_group(const struct view *v, const struct board_table *t, uint32_t i, uint64_t *sums,
 		char *bytes);
 
+/* The same for a histogram, which is added to sum. */
+void view_group_hist(const struct view *v, const struct board_table *t, uint32_t i,
+		     const struct board_field *f, uint64_t sum[HIST_BUCKETS], char *bytes);
+
 /* First of the worker's rows in a grouped table, and how many of them it ever used (conns_high). */
 uint32_t view_group_first(const struct view_worker *w, const struct board_table *t);
 uint32_t view_conns_used(const struct view_worker *w, const struct board_table *conns);

@@ -18,7 +18,7 @@
 #include "shm/reader.h"
 
 static const struct board_sizes sizes = {
-    .slots = 3, .conns_per_worker = 70, .listeners = 5, .servers = 7};
+    .slots = 3, .conns_per_worker = 70, .listeners = 5, .servers = 7, .upstreams = 2, .peers = 9};
 static char dir[64], path[96], prev[112];
 static struct board board;
 static struct reader *reader;
@@ -152,6 +152,10 @@ START_TEST(test_room)
 	ck_assert_uint_eq(reader_table(reader, "conn")->group_rows, 70);
 	ck_assert_uint_eq(reader_table(reader, "listener")->group_rows, 0);
 	ck_assert_uint_eq(reader_table(reader, "server_traffic")->rows, 3 * BOARD_HALVES * 7);
+	ck_assert_uint_eq(reader_table(reader, "upstream")->rows, 2);
+	ck_assert_uint_eq(reader_table(reader, "peer")->rows, 9);
+	ck_assert_uint_eq(reader_table(reader, "peer_traffic")->group_rows, 9);
+	ck_assert_uint_eq(reader_table(reader, "peer_traffic")->rows, 3 * BOARD_HALVES * 9);
 }
 END_TEST
 
@@ -178,6 +182,9 @@ START_TEST(test_accessors)
 	board_server(&board, 6)->used = 14;
 	board_listener_traffic(&board, 5, 4)->accepts = 15;
 	board_server_traffic(&board, 5, 6)->bytes_out = 16;
+	board_upstream(&board, 1)->turn = 18;
+	board_peer(&board, 8)->active = 19;
+	board_peer_traffic(&board, 5, 8)->reused = 20;
 	conn->id = 17;
 	conn->state = CONN_LINGER;
 	ck_assert_uint_eq(read_back("master", 0, "generation"), 11);
@@ -186,6 +193,9 @@ START_TEST(test_accessors)
 	ck_assert_uint_eq(read_back("server", 6, "used"), 14);
 	ck_assert_uint_eq(read_back("listener_traffic", 5 * 5 + 4, "accepts"), 15);
 	ck_assert_uint_eq(read_back("server_traffic", 5 * 7 + 6, "bytes_out"), 16);
+	ck_assert_uint_eq(read_back("upstream", 1, "turn"), 18);
+	ck_assert_uint_eq(read_back("peer", 8, "active"), 19);
+	ck_assert_uint_eq(read_back("peer_traffic", 5 * 9 + 8, "reused"), 20);
 	ck_assert_uint_eq(read_back("conn", 5 * 70 + 69, "id"), 17);
 	ck_assert_uint_eq(read_back("conn", 5 * 70 + 69, "state"), CONN_LINGER);
 	ck_assert_uint_eq(read_back("conn", 0, "id"), 0);
@@ -211,6 +221,57 @@ START_TEST(test_counters)
 	ck_assert_uint_eq(seq & 1, 1);
 	board_write_end(&seq);
 	ck_assert_uint_eq(seq, 0);
+}
+END_TEST
+
+START_TEST(test_shared)
+{
+	uint64_t word = 40;
+
+	ck_assert_uint_eq(board_shared_add(&word, 2), 40);
+	ck_assert_uint_eq(board_shared_add(&word, -UINT64_C(1)), 42);
+	ck_assert_uint_eq(board_shared_get(&word), 41);
+	ck_assert_uint_eq(board_shared_set(&word, 7), 41);
+	ck_assert_uint_eq(word, 7);
+}
+END_TEST
+
+/* What a dead worker had in hand is taken off once; what others have stays. */
+START_TEST(test_bury)
+{
+	strcpy(board_peer(&board, 3)->address, "127.0.0.1:80");
+	board_peer(&board, 3)->active = 7;
+	board_peer_traffic(&board, 5, 3)->active = 4;
+	board_peer_traffic(&board, 5, 3)->open = 6;
+	board_peer_traffic(&board, 5, 3)->idle = 2;
+	board_peer_traffic(&board, 5, 3)->requests = 100;
+	board_peer_traffic(&board, 4, 3)->active = 3;
+	board_bury_peers(&board, 5);
+	board_bury_peers(&board, 5);
+	ck_assert_uint_eq(board_peer(&board, 3)->active, 3);
+	ck_assert_uint_eq(board_peer_traffic(&board, 5, 3)->open, 0);
+	ck_assert_uint_eq(board_peer_traffic(&board, 5, 3)->idle, 0);
+	ck_assert_uint_eq(board_peer_traffic(&board, 5, 3)->requests, 100);
+	ck_assert_uint_eq(board_peer_traffic(&board, 4, 3)->active, 3);
+}
+END_TEST
+
+/* A board without upstreams is a board. */
+START_TEST(test_no_upstreams)
+{
+	static const struct board_sizes few = {
+	    .slots = 1, .conns_per_worker = 1, .listeners = 1, .servers = 1};
+	struct board other;
+	struct reader *r;
+	char why[256] = "";
+
+	ck_assert_int_eq(board_create(&other, path, &few), 0);
+	r = reader_open(path, why, sizeof(why));
+	ck_assert_msg(r != NULL, "%s", why);
+	ck_assert_uint_eq(reader_table(r, "peer_traffic")->rows, 0);
+	board_bury_peers(&other, 0);
+	reader_close(r);
+	board_unmap(&other);
 }
 END_TEST
 
@@ -316,6 +377,9 @@ int main(void)
 	tcase_add_test(c, test_room);
 	tcase_add_test(c, test_accessors);
 	tcase_add_test(c, test_counters);
+	tcase_add_test(c, test_shared);
+	tcase_add_test(c, test_bury);
+	tcase_add_test(c, test_no_upstreams);
 	tcase_add_test(c, test_mode_is_not_the_umask);
 	tcase_add_test(c, test_previous);
 	tcase_add_test(c, test_failure);

@@ -18,8 +18,12 @@ static int fd;
 
 static void set_up(void)
 {
-	struct board_sizes sizes = {
-	    .slots = 2, .conns_per_worker = 10, .listeners = 3, .servers = 4};
+	struct board_sizes sizes = {.slots = 2,
+				    .conns_per_worker = 10,
+				    .listeners = 3,
+				    .servers = 4,
+				    .upstreams = 2,
+				    .peers = 3};
 
 	strcpy(folder, "/tmp/check_carry.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
@@ -59,6 +63,12 @@ static void fill(void)
 	strcpy(board_listener(&old, 2)->address, "127.0.0.1:80");
 	board_listener_traffic(&old, 3, 2)->accepts = 44;
 	board_server_traffic(&old, 1, 3)->requests = 45;
+	board_upstream(&old, 1)->turn = 48;
+	strcpy(board_peer(&old, 2)->address, "127.0.0.1:81");
+	board_peer(&old, 2)->fails = 2;
+	board_peer(&old, 2)->active = 5;
+	board_peer_traffic(&old, 3, 2)->requests = 49;
+	board_peer_traffic(&old, 3, 2)->latency[5] = 50;
 	conn_of(&old, 3, 9)->id = 46;
 	conn_of(&old, 3, 9)->peer[15] = 47;
 }
@@ -73,6 +83,11 @@ static void same_things(const struct board *b)
 	ck_assert_str_eq(board_listener(b, 2)->address, "127.0.0.1:80");
 	ck_assert_uint_eq(board_listener_traffic(b, 3, 2)->accepts, 44);
 	ck_assert_uint_eq(board_server_traffic(b, 1, 3)->requests, 45);
+	ck_assert_uint_eq(board_upstream(b, 1)->turn, 48);
+	ck_assert_str_eq(board_peer(b, 2)->address, "127.0.0.1:81");
+	ck_assert_uint_eq(board_peer(b, 2)->fails, 2);
+	ck_assert_uint_eq(board_peer_traffic(b, 3, 2)->requests, 49);
+	ck_assert_uint_eq(board_peer_traffic(b, 3, 2)->latency[5], 50);
 	ck_assert_uint_eq(conn_of(b, 3, 9)->id, 46);
 	ck_assert_uint_eq(conn_of(b, 3, 9)->peer[15], 47);
 }

@@ -25,8 +25,12 @@ static char folder[64], path[96], error[256];
 
 static void set_up(void)
 {
-	struct board_sizes sizes = {
-	    .slots = 2, .conns_per_worker = 10, .listeners = LISTENERS, .servers = SERVERS};
+	struct board_sizes sizes = {.slots = 2,
+				    .conns_per_worker = 10,
+				    .listeners = LISTENERS,
+				    .servers = SERVERS,
+				    .upstreams = 3,
+				    .peers = 4};
 
 	strcpy(folder, "/tmp/check_rows.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
@@ -168,6 +172,89 @@ START_TEST(test_same_text)
 }
 END_TEST
 
+/* A generation of upstreams "a:xy b:x": a letter each, with the letters of their peers. */
+struct pools {
+	struct made made;
+	struct upstream upstreams[MOST];
+	struct peer peers[MOST];
+	char texts[2 * MOST][2];
+};
+
+static int assign_pools(struct pools *p, const char *text)
+{
+	struct settings *s = &p->made.s;
+	uint32_t texts = 0;
+
+	memset(p, 0, sizeof(*p));
+	p->made = make("s", "1");
+	s->upstreams = p->upstreams;
+	s->peers = p->peers;
+	for (; *text != '\0'; text++) {
+		p->texts[texts][0] = *text;
+		if (text[1] == ':') {
+			p->upstreams[s->upstreams_count++].name = p->texts[texts++];
+			text++;
+		} else if (*text != ' ') {
+			p->peers[s->peers_count++] = (struct peer){.address = p->texts[texts++],
+								   .weight = (uint32_t)*text,
+								   .addr_len = *text == 'u' ? 0 : 1,
+								   .down = *text == 'd',
+								   .upstream = s->upstreams_count -
+									       1};
+		}
+	}
+	return assign(&p->made);
+}
+
+static void expect_pools(const struct pools *p, const char *upstreams, const char *peers)
+{
+	for (uint32_t i = 0; i < p->made.s.upstreams_count; i++)
+		ck_assert_int_eq(p->upstreams[i].row, upstreams[i] - '0');
+	for (uint32_t i = 0; i < p->made.s.peers_count; i++)
+		ck_assert_int_eq(p->peers[i].row, peers[i] - '0');
+}
+
+/* The same address in two upstreams is two peers; both keep their rows, with what failed. */
+START_TEST(test_peers_keep_rows)
+{
+	struct pools one, two, three;
+
+	ck_assert_int_eq(assign_pools(&one, "a:xy b:x"), 0);
+	expect_pools(&one, "01", "012");
+	rows_settle(&board, &one.made.g);
+	ck_assert_str_eq(board_upstream(&board, 1)->name, "b");
+	ck_assert_str_eq(board_upstream(&board, 1)->balance, "round_robin");
+	ck_assert_str_eq(board_peer(&board, 2)->upstream, "b");
+	ck_assert_str_eq(board_peer(&board, 2)->address, "x");
+	ck_assert_uint_eq(board_peer(&board, 2)->upstream_row, 1);
+	ck_assert_uint_eq(board_peer(&board, 2)->weight, 'x');
+	ck_assert_uint_eq(board_peer(&board, 2)->resolved, 1);
+	board_peer(&board, 2)->fails = 2;
+	board_peer(&board, 0)->fails = 3;
+	board_peer(&board, 0)->failed_until_us = 3;
+	board_peer(&board, 0)->active = 4;
+	ck_assert_int_eq(assign_pools(&two, "b:dx c:"), 0);
+	expect_pools(&two, "12", "32");
+	rows_settle(&board, &two.made.g);
+	ck_assert_uint_eq(board_upstream(&board, 0)->used, 0);
+	ck_assert_uint_eq(board_peer(&board, 0)->used, 0);
+	ck_assert_uint_eq(board_peer(&board, 2)->used, 1);
+	ck_assert_uint_eq(board_peer(&board, 2)->fails, 2);
+	ck_assert_uint_eq(board_peer(&board, 3)->down, 1);
+	ck_assert_int_eq(assign_pools(&three, "b:dxu"), 0); /* a row is given away */
+	expect_pools(&three, "1", "320");
+	rows_settle(&board, &three.made.g);
+	ck_assert_str_eq(board_peer(&board, 0)->address, "u");
+	ck_assert_uint_eq(board_peer(&board, 0)->resolved, 0);
+	ck_assert_uint_eq(board_peer(&board, 0)->fails, 0);
+	ck_assert_uint_eq(board_peer(&board, 0)->failed_until_us, 0);
+	ck_assert_uint_eq(board_peer(&board, 0)->active, 4); /* of requests still in hand */
+	ck_assert_uint_eq(board_peer(&board, 0)->seq % 2, 0);
+	ck_assert_int_eq(assign_pools(&three, "b:dxuvw"), -1);
+	ck_assert_msg(strstr(error, "no room for all peers") != NULL, "%s", error);
+}
+END_TEST
+
 static const struct {
 	uint32_t workers, conns, listeners, servers;
 	const char *error; /* a part of it; NULL: fits */
@@ -203,14 +290,20 @@ START_TEST(test_sizes)
 	ck_assert_uint_eq(small.conns_per_worker, 100);
 	ck_assert_uint_eq(small.listeners, 64);
 	ck_assert_uint_eq(small.servers, 256);
+	ck_assert_uint_eq(small.upstreams, 64);
+	ck_assert_uint_eq(small.peers, 256);
 	s.workers = 200;
 	s.listeners_count = 100;
 	s.servers_count = 10000;
+	s.upstreams_count = 300;
+	s.peers_count = 1000;
 	struct board_sizes large = rows_sizes(&s);
 
 	ck_assert_uint_eq(large.slots, 256);
 	ck_assert_uint_eq(large.listeners, 200);
 	ck_assert_uint_eq(large.servers, 20000);
+	ck_assert_uint_eq(large.upstreams, 600);
+	ck_assert_uint_eq(large.peers, 2000);
 }
 END_TEST
 
@@ -244,6 +337,7 @@ int main(void)
 	tcase_add_test(c, test_no_room);
 	tcase_add_test(c, test_listeners);
 	tcase_add_test(c, test_same_text);
+	tcase_add_test(c, test_peers_keep_rows);
 	tcase_add_loop_test(c, test_fit, 0, (int)(sizeof(fits) / sizeof(fits[0])));
 	tcase_add_test(c, test_sizes);
 	tcase_add_test(c, test_reload_words);

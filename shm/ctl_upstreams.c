@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * droverctl upstreams: the peers of each upstream, how they are and what they did. Its figures are
+ * those of the board alone, added up over all workers.
+ */
+#include "shm/ctl.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define U64 "%" PRIu64
+
+/* A peer, as it is shown. */
+struct peer {
+	char upstream[64], address[112];
+	const char *state;
+	uint64_t left_us; /* until it is used again, if it failed */
+	uint64_t weight, max_conns, active, fails, ejections;
+	uint64_t open, idle, requests, errors, failures, reused, retries, cancelled, in, out;
+	uint64_t latency[HIST_BUCKETS];
+	bool backup;
+};
+
+/* What keeps it from being used, the strongest reason first. */
+static const char *state_of(const struct reader_row *row, const struct peer *p)
+{
+	if (reader_row_u64(row, "used") == 0)
+		return "unused";
+	if (reader_row_u64(row, "down") != 0)
+		return "down";
+	if (reader_row_u64(row, "resolved") == 0)
+		return "unresolved";
+	if (p->left_us != 0)
+		return "failed";
+	return p->fails != 0 ? "failing" : "well";
+}
+
+static void load_peer(const struct ctl *c, const struct ctl_named *n, struct peer *p)
+{
+	uint64_t until = reader_row_u64(&n->row, "failed_until_us");
+
+	memset(p, 0, sizeof(*p));
+	reader_row_text(&n->row, "upstream", p->upstream, sizeof(p->upstream));
+	reader_row_text(&n->row, "address", p->address, sizeof(p->address));
+	p->left_us = until > c->view.now_us ? until - c->view.now_us : 0;
+	p->weight = reader_row_u64(&n->row, "weight");
+	p->max_conns = reader_row_u64(&n->row, "max_conns");
+	p->active = reader_row_u64(&n->row, "active");
+	p->fails = reader_row_u64(&n->row, "fails");
+	p->ejections = reader_row_u64(&n->row, "ejections");
+	p->backup = reader_row_u64(&n->row, "backup") != 0;
+	p->state = state_of(&n->row, p);
+	if (n->traffic == NULL)
+		return;
+	p->open = ctl_named_sum(n, "open");
+	p->idle = ctl_named_sum(n, "idle");
+	p->requests = ctl_named_sum(n, "requests");
+	p->errors = ctl_named_sum(n, "responses_5xx");
+	p->failures = ctl_named_sum(n, "connect_failures") + ctl_named_sum(n, "timeouts") +
+		      ctl_named_sum(n, "bad_responses");
+	p->reused = ctl_named_sum(n, "reused");
+	p->retries = ctl_named_sum(n, "retries");
+	p->cancelled = ctl_named_sum(n, "cancelled");
+	p->in = ctl_named_sum(n, "bytes_in");
+	p->out = ctl_named_sum(n, "bytes_out");
+	ctl_named_hist(n, "latency", p->latency);
+}
+
+/* Counters of different workers are not read at one moment. */
+static double reuse_of(const struct peer *p)
+{
+	if (p->requests == 0)
+		return 0;
+	return p->reused >= p->requests ? 1 : (double)p->reused / (double)p->requests;
+}
+
+static uint64_t quantile(const struct peer *p, double q)
+{
+	return (uint64_t)(hist_quantile(p->latency, q) + 0.5);
+}
+
+static void peer_json(struct json *j, const struct peer *p)
+{
+	json_object(j, NULL);
+	json_text(j, "address", p->address);
+	json_text(j, "state", p->state);
+	json_bool(j, "backup", p->backup);
+	json_u64(j, "failed_left_ms", (p->left_us + 999) / 1000);
+	json_u64(j, "fails", p->fails);
+	json_u64(j, "ejections", p->ejections);
+	json_u64(j, "weight", p->weight);
+	json_u64(j, "max_conns", p->max_conns);
+	json_u64(j, "active", p->active);
+	json_u64(j, "open", p->open);
+	json_u64(j, "idle", p->idle);
+	json_u64(j, "requests", p->requests);
+	json_u64(j, "5xx", p->errors);
+	json_u64(j, "failures", p->failures);
+	json_u64(j, "retries", p->retries);
+	json_u64(j, "cancelled", p->cancelled);
+	json_u64(j, "in", p->in);
+	json_u64(j, "out", p->out);
+	json_real(j, "reuse", reuse_of(p));
+	json_u64(j, "latency_p50_us", quantile(p, 0.5));
+	json_u64(j, "latency_p99_us", quantile(p, 0.99));
+	json_end(j);
+}
+
+/* The peers of one upstream. */
+static void peers_json(const struct ctl *c, struct json *j, const char *upstream)
+{
+	struct ctl_named n;
+	struct peer p;
+
+	json_array(j, "peers");
+	for (bool ok = ctl_named_first(&n, c, "peer", "address"); ok; ok = ctl_named_next(&n)) {
+		load_peer(c, &n, &p);
+		if (strcmp(p.upstream, upstream) == 0)
+			peer_json(j, &p);
+	}
+	ctl_named_free(&n);
+	json_end(j);
+}
+
+static int all_json(const struct ctl *c)
+{
+	struct ctl_named n;
+	struct json j;
+	char text[128];
+
+	ctl_json(c, &j);
+	json_array(&j, "upstreams");
+	for (bool ok = ctl_named_first(&n, c, "upstream", "name"); ok; ok = ctl_named_next(&n)) {
+		json_object(&j, NULL);
+		json_text(&j, "name", n.name);
+		json_text(&j, "balance", reader_row_text(&n.row, "balance", text, sizeof(text)));
+		json_bool(&j, "used", reader_row_u64(&n.row, "used") != 0);
+		peers_json(c, &j, n.name);
+		json_end(&j);
+	}
+	ctl_named_free(&n);
+	json_finish(&j);
+	return CTL_OK;
+}
+
+static void put_state(const struct ctl *c, struct print_table *t, const struct peer *p)
+{
+	const char *backup = p->backup && !c->raw ? " (backup)" : "";
+	char left[PRINT_SHORT];
+
+	if (strcmp(p->state, "failed") == 0 && !c->raw)
+		print_cell(t, "failed, %s left%s", print_duration(p->left_us, left), backup);
+	else
+		print_cell(t, "%s%s", p->state, backup);
+}
+
+static void put_latency(const struct ctl *c, struct print_table *t, const struct peer *p, double q)
+{
+	char text[PRINT_SHORT];
+
+	if (c->raw)
+		print_cell(t, U64, quantile(p, q));
+	else
+		print_cell(t, "%s", print_duration(quantile(p, q), text));
+}
+
+static void put_peer(const struct ctl *c, struct print_table *t, const struct peer *p)
+{
+	print_cell(t, "%s", p->upstream);
+	print_cell(t, "%s", p->address);
+	put_state(c, t, p);
+	print_cell(t, U64, p->weight);
+	print_cell(t, U64, p->active);
+	print_cell(t, U64, p->open);
+	print_cell(t, U64, p->idle);
+	print_cell(t, U64, p->requests);
+	print_cell(t, U64, p->errors);
+	print_cell(t, U64, p->failures);
+	print_cell(t, "%.0f%s", 100 * reuse_of(p), c->raw ? "" : "%");
+	put_latency(c, t, p, 0.5);
+	put_latency(c, t, p, 0.99);
+}
+
+int ctl_upstreams(struct ctl *c)
+{
+	static const char *const titles[] = {"UPSTREAM", "PEER", "STATE",    "WEIGHT", "ACTIVE",
+					     "OPEN",     "IDLE", "REQUESTS", "5XX",    "FAILURES",
+					     "REUSE",    "P50",  "P99"};
+	struct print_table *t;
+	struct ctl_named n;
+	struct peer p;
+
+	if (ctl_open(c) != CTL_OK)
+		return CTL_USAGE;
+	if (c->json)
+		return all_json(c);
+	t = print_table_new(stdout, c->raw, titles, "lllrrrrrrrrrr");
+	for (bool ok = ctl_named_first(&n, c, "peer", "address"); ok; ok = ctl_named_next(&n)) {
+		load_peer(c, &n, &p);
+		put_peer(c, t, &p);
+	}
+	ctl_named_free(&n);
+	if (print_table_end(t, print_width(stdout)) != 0)
+		return ctl_fail(c, CTL_USAGE, "%s", strerror(errno));
+	return CTL_OK;
+}

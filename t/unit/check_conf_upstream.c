@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tests master/conf_upstream.c, conf_resolve.c and what conf_place.c does for proxied locations:
+ * settings made of text, and each thing that is refused or warned of, with its line.
+ */
+#include "master/conf.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct conf_messages messages;
+
+static void tear_down(void)
+{
+	conf_messages_free(&messages);
+}
+
+static struct settings *parse(const char *text)
+{
+	conf_messages_free(&messages);
+	return conf_parse_text("t.conf", text, strlen(text), "/", &messages);
+}
+
+/* "LINE: text" of each message. */
+static const char *said(void)
+{
+	static char out[8192];
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < messages.count; i++)
+		used += (size_t)snprintf(out + used, sizeof(out) - used, "%s%d: %s%s",
+					 i == 0 ? "" : "\n", messages.list[i].line,
+					 messages.list[i].severity == CONF_WARNING ? "warning: "
+										   : "",
+					 messages.list[i].text);
+	return out;
+}
+
+static struct settings *good(const char *text)
+{
+	struct settings *s = parse(text);
+
+	ck_assert_msg(s != NULL, "%s\n-> %s", text, said());
+	return s;
+}
+
+static char *printed(const struct settings *s)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	conf_print(s, out);
+	ck_assert_int_eq(fclose(out), 0);
+	return text;
+}
+
+#define SERVER(text)   "server \"s\" { listen = { \"*:80\" }\n" text "\n}\n"
+#define LOCATION(text) "server \"s\" { listen = { \"*:80\" } location \"/x/\" {\n" text "\n} }\n"
+#define POOL(text)     "upstream \"api\" {\n" text "\n}\n"
+#define USE            LOCATION("proxy = \"api\"")
+#define ONE            POOL("peer \"127.0.0.1:1\" { }")
+
+struct text {
+	const char *text, *said;
+};
+
+static const struct text bad[] = {
+    {POOL("") USE, "1: upstream \"api\" has no peers"},
+    {ONE ONE USE, "4: there are two upstreams \"api\" (the first at t.conf:1)"},
+    {POOL("pear \"127.0.0.1:1\" { }") USE, "2: no such option 'pear' in upstream (did you mean "
+					   "'peer'?)"},
+    {POOL("peer \"127.0.0.1:1\" { wait = 2 }") USE, "2: no such option 'wait' in peer"},
+    {POOL("peer \"127.0.0.1:1\" { }\npeer \"localhost:1\" { }") USE,
+     "3: upstream \"api\" has the peer localhost:1 twice (first at t.conf:2)"},
+    {POOL("peer \"unix:/a\" { }\npeer \"unix:/a\" { }") USE,
+     "3: upstream \"api\" has the peer unix:/a twice (first at t.conf:2)"},
+    {POOL("peer \"127.0.0.1\" { }") USE,
+     "2: peer: '127.0.0.1' has no port (write \"127.0.0.1:80\")"},
+    {POOL("peer \"127.0.0.1:0\" { }") USE, "2: peer: '127.0.0.1:0': a peer's port is not 0"},
+    {POOL("peer \"[::1]:0\" { }") USE, "2: peer: '[::1]:0': a peer's port is not 0"},
+    {POOL("peer \"*:80\" { }") USE, "2: peer: '*:80': '*' is where one listens, not a peer"},
+    {POOL("peer \"1.2.3:80\" { }") USE,
+     "2: peer: '1.2.3:80': '1.2.3' is not an address or host name"},
+    {POOL("peer \"a_b c:80\" { }") USE,
+     "2: peer: 'a_b c:80': 'a_b c' is not an address or host name"},
+    {POOL("peer \"*.example.org:80\" { }") USE,
+     "2: peer: '*.example.org:80': '*.example.org' is not an address or host name"},
+    {POOL("peer \"x.invalid:99999\" { }") USE,
+     "2: peer: 'x.invalid:99999': '99999' is not a port from 0 to 65535"},
+    {POOL("peer \"http://127.0.0.1:80\" { }") USE,
+     "2: peer: 'http://127.0.0.1:80' is a URL (write \"host:port\")"},
+    {POOL("peer \"unix:app.sock\" { }") USE,
+     "2: peer: 'unix:app.sock' is not an absolute path (write \"unix:/run/x.sock\")"},
+    {POOL("peer \"127.0.0.1:1\" { weight = 0 }") USE, "2: weight: 0 is less than 1"},
+    {POOL("balance = random\npeer \"127.0.0.1:1\" { }") USE,
+     "2: balance: there is no 'random' (one of round_robin, least_conn, hash)"},
+    {POOL("balance = hash hash = \"colour\"\npeer \"127.0.0.1:1\" { }") USE,
+     "2: hash: there is no 'colour' (one of \"address\", \"path\", \"header:NAME\", "
+     "\"cookie:NAME\")"},
+    {POOL("balance = hash hash = \"header:a b\"\npeer \"127.0.0.1:1\" { }") USE,
+     "2: hash: 'a b' is not the name of a header"},
+    {POOL("balance = hash hash = \"cookie:\"\npeer \"127.0.0.1:1\" { }") USE,
+     "2: hash: '' is not the name of a cookie"},
+    {"upstream \"\" { peer \"unix:/a\" { } }\n" LOCATION("proxy = \"unix:/a\""),
+     "1: upstream: in the title: the value is empty"},
+    {"upstream \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\" { peer "
+     "\"unix:/a\" { } }\n" LOCATION("proxy = \"unix:/a\""),
+     "1: upstream: the title is longer than 63 bytes"},
+    {ONE LOCATION("proxy = \"apo\""), "5: proxy: there is no upstream 'apo' (did you mean 'api'?)"},
+    {ONE LOCATION("proxy = \"elsewhere\""),
+     "5: proxy: there is no upstream 'elsewhere' (a peer is written as \"host:port\" or "
+     "\"unix:/path\")"},
+    {LOCATION("proxy = \"http://127.0.0.1:1\""),
+     "2: proxy: 'http://127.0.0.1:1' is a URL (write \"host:port\")"},
+    {LOCATION("proxy = \"127.0.0.1:x\""),
+     "2: proxy: '127.0.0.1:x': 'x' is not a port from 0 to 65535"},
+    {ONE LOCATION("proxy = \"api\"\nroot = \"/\""),
+     "6: a location has one purpose: 'root' and 'proxy' (t.conf:5) exclude each other"},
+    {ONE LOCATION("proxy = \"api\"\nredirect = \"/y\""),
+     "6: a location has one purpose: 'redirect' and 'proxy' (t.conf:5) exclude each other"},
+    {ONE LOCATION("proxy = \"api\"\nstatus = 204"),
+     "6: a location has one purpose: 'status' and 'proxy' (t.conf:5) exclude each other"},
+    {ONE LOCATION("proxy = \"api\"\ntext = \"x\""),
+     "6: 'text' is the body of a 'status' without redirect"},
+    {ONE SERVER("location \"= /x\" { proxy = \"api\"\nrewrite = \"/y\" }"),
+     "6: rewrite: \"= /x\" is exact, there is no prefix to be replaced"},
+    {ONE LOCATION("proxy = \"api\"\nrewrite = \"y/\""),
+     "6: rewrite: 'y/' is not a path (write \"/new/\")"},
+    {ONE LOCATION("proxy = \"api\"\nrewrite = \"/a b/\""),
+     "6: rewrite: '/a b/' has a character that no path has as it is"},
+    {ONE LOCATION("proxy = \"api\"\nrewrite = \"/a?b/\""),
+     "6: rewrite: '/a?b/' has a character that no path has as it is"},
+    {ONE LOCATION("proxy = \"api\"\nproxy_host = \"a b\""),
+     "6: proxy_host: 'a b' is not a host, with or without a port (or keep, or peer)"},
+    {ONE LOCATION("proxy = \"api\"\nforwarded = maybe"),
+     "6: forwarded: there is no 'maybe' (one of replace, append, off)"},
+    {ONE LOCATION("proxy = \"api\"\ntrust = { \"10.0.0.1/8\" }"),
+     "6: trust: '10.0.0.1/8' has bits set behind its prefix length"},
+    {ONE LOCATION("proxy = \"api\"\nremove_request = { \"a b\", \"host\" }"),
+     "6: remove_request: 'a b' is not the name of a header field\n"
+     "6: remove_request: drover itself makes Host"},
+    {ONE LOCATION("proxy = \"api\"\nremove_response = { \"Connection\" }"),
+     "6: remove_response: drover itself makes Connection"},
+    {ONE LOCATION("proxy = \"api\"\nrequest_header \"Host\" { value = \"x\" }"),
+     "6: request_header: write proxy_host = ... for Host"},
+    {ONE LOCATION("proxy = \"api\"\nrequest_header \"te\" { value = \"x\" }"),
+     "6: request_header: drover itself makes TE"},
+    {ONE LOCATION("proxy = \"api\"\nrequest_header \"X\" { }"),
+     "6: request_header: 'X' has no value"},
+    {ONE LOCATION("proxy = \"api\"\nrequest_header \"X\" { value = \"a\" }\nrequest_header \"x\" "
+		  "{ value = \"b\" }"),
+     "7: request_header: 'x' is set twice (first at t.conf:6)"},
+    /* All that is wrong at once. */
+    {POOL("peer \"a b:1\" { }\nretries = many\npeer \"127.0.0.1:1\" { weight = 1001 }")
+	 LOCATION("proxy = \"apo\"\nrewrite = \"y/\""),
+     "2: peer: 'a b:1': 'a b' is not an address or host name\n"
+     "3: retries: 'many' is not a number from 0 to 100\n"
+     "4: weight: 1001 is more than 1000\n"
+     "7: proxy: there is no upstream 'apo' (did you mean 'api'?)\n"
+     "8: rewrite: 'y/' is not a path (write \"/new/\")"},
+};
+
+START_TEST(test_bad)
+{
+	struct settings *s = parse(bad[_i].text);
+
+	ck_assert_msg(s == NULL && strcmp(said(), bad[_i].said) == 0, "%s\n-> %s\nnot %s",
+		      bad[_i].text, said(), bad[_i].said);
+}
+END_TEST
+
+static const struct text doubtful[] = {
+    {ONE USE, ""},
+    {POOL("hash = \"path\"\npeer \"127.0.0.1:1\" { }") USE,
+     "2: warning: 'hash' has no effect without balance = hash"},
+    {ONE LOCATION("status = 204"),
+     "1: warning: upstream \"api\" gets no requests: no location names it"},
+    {POOL("peer \"127.0.0.1:1\" { down = true }\npeer \"127.0.0.1:2\" { down = true }") USE,
+     "1: warning: all peers of upstream \"api\" are down: it can only answer 503"},
+    {POOL("peer \"127.0.0.1:1\" { backup = true }") USE,
+     "1: warning: all peers of upstream \"api\" are backups of none"},
+    {POOL("peer \"127.0.0.1:1\" { }\nkeepalive { idle = 30s max_age = 20s }") USE,
+     "3: warning: max_age (20000ms) is shorter than idle (30000ms), which it ends"},
+    {POOL("peer \"127.0.0.1:1\" { }\ndeadlines { response = 20s between = 1s }")
+	 SERVER("deadlines { request = 15s header = 1s body = 1s }\nlocation \"/\" { proxy = "
+		"\"api\" }"),
+     "3: warning: response (20000ms) of upstream \"api\" is longer than request (15000ms) of "
+     "server \"s\", which ends it"},
+    {POOL("peer \"127.0.0.1:1\" { }\npeer \"127.0.0.1:2\" { }\n"
+	  "deadlines { response = 1s between = 1s connect = 5s }\nretries = 3")
+	 SERVER("deadlines { request = 15s header = 1s body = 1s }\nlocation \"/\" { proxy = "
+		"\"api\" }"),
+     "5: warning: 3 times connect (5000ms) of upstream \"api\" leave nothing of request "
+     "(15000ms) of server \"s\" for the last attempt"},
+    {SERVER("deadlines { request = 90s }\nlocation \"/\" { proxy = \"127.0.0.1:1\" }"), ""},
+    {SERVER("deadlines { request = 4s header = 1s body = 1s }\nlocation \"/\" { proxy = "
+	    "\"127.0.0.1:1\" }"),
+     "2: warning: connect (5000ms) of upstream \"127.0.0.1:1\" is longer than request (4000ms) "
+     "of server \"s\", which ends it\n"
+     "2: warning: response (60000ms) of upstream \"127.0.0.1:1\" is longer than request "
+     "(4000ms) of server \"s\", which ends it\n"
+     "2: warning: between (60000ms) of upstream \"127.0.0.1:1\" is longer than request "
+     "(4000ms) of server \"s\", which ends it"},
+    {ONE LOCATION("proxy = \"api\"\nrewrite = \"/y\""),
+     "6: warning: rewrite: \"/x/\" and \"/y\" should both end in '/', or neither: what follows "
+     "the one is put behind the other"},
+    {ONE LOCATION("proxy = \"api\"\nlisting = true"),
+     "6: warning: 'listing' has no effect: this location serves no files"},
+    {LOCATION("status = 204\nforwarded = off\nrequest_header \"A\" { value = \"b\" }"),
+     "3: warning: 'forwarded' has no effect: this location is no proxy\n"
+     "4: warning: 'request_header' has no effect: this location is no proxy"},
+};
+
+START_TEST(test_doubtful)
+{
+	struct settings *s = good(doubtful[_i].text);
+
+	ck_assert_msg(strcmp(said(), doubtful[_i].said) == 0, "%s\n-> %s\nnot %s",
+		      doubtful[_i].text, said(), doubtful[_i].said);
+	settings_free(s);
+}
+END_TEST
+
+static const char full[] =
+    "upstream_connections = 77\n"
+    "request_header \"X-All\" { value = \"1\" }\n"
+    "request_header \"X-One\" { value = \"1\" }\n"
+    "upstream \"api\" {\n"
+    " balance = hash hash = \"cookie:Session\" retries = 2 max_head = 16k\n"
+    " deadlines { connect = 1s response = 2s between = 3s }\n"
+    " keepalive { conns = 4 requests = 5 idle = 6s max_age = 7s }\n"
+    " peer \"127.0.0.1:9001\" { weight = 2 max_conns = 8 max_fails = 9 fail_time = 10s }\n"
+    " peer \"[::1]:9002\" { backup = true }\n"
+    " peer \"unix:/run/a.sock\" { down = true }\n"
+    "}\n"
+    "upstream \"other\" { balance = least_conn peer \"127.0.0.1:9001\" { } }\n"
+    "server \"s\" { listen = { \"*:80\" }\n"
+    " trust = { \"10.0.0.0/8\" } remove_response = { \"Server\" } forwarded = off\n"
+    " location \"/a/\" { proxy = \"api\" rewrite = \"/b/\" proxy_host = \"peer\"\n"
+    "  trust = { \"192.0.2.1\", \"all\" } remove_request = { \"X-A\", \"x-a\", Cookie }\n"
+    "  forwarded = append max_body = 5m request_header \"x-one\" { value = \"2\" } }\n"
+    " location \"= /c\" { proxy = \"127.0.0.1:9001\" proxy_host = \"c.example.org:8080\" }\n"
+    " location \"/d\" { proxy = \"127.0.0.1:9001\" trust = { } }\n"
+    " location \"/e\" { proxy = \"other\" }\n"
+    "}\n";
+
+static void expect_api(const struct settings *s)
+{
+	const struct upstream *u = &s->upstreams[0];
+
+	ck_assert_str_eq(u->name, "api");
+	ck_assert(u->balance == BALANCE_HASH && u->hash_of == HASH_COOKIE);
+	ck_assert_str_eq(u->hash_name, "Session");
+	ck_assert(u->first_peer == 0 && u->peers_count == 3 && u->retries == 2);
+	ck_assert(u->connect_us == 1000000 && u->response_us == 2000000 &&
+		  u->between_us == 3000000 && u->max_head == 16384);
+	ck_assert(u->keepalive_conns == 4 && u->keepalive_requests == 5 &&
+		  u->keepalive_idle_us == 6000000 && u->keepalive_max_age_us == 7000000);
+	ck_assert_int_eq(u->pos.line, 4);
+}
+
+static void expect_peers(const struct settings *s)
+{
+	const struct peer *p = s->peers;
+
+	ck_assert_uint_eq(s->peers_count, 5);
+	ck_assert(p[0].weight == 2 && p[0].max_conns == 8 && p[0].max_fails == 9 &&
+		  p[0].fail_us == 10000000 && !p[0].backup && !p[0].down);
+	ck_assert(p[0].addr.in.sin_family == AF_INET && p[0].addr_len == sizeof(p[0].addr.in) &&
+		  p[0].addr.in.sin_port == htons(9001) &&
+		  p[0].addr.in.sin_addr.s_addr == htonl(0x7f000001));
+	ck_assert(p[1].addr.in6.sin6_family == AF_INET6 && p[1].backup && p[1].weight == 1 &&
+		  p[1].max_fails == 3 && p[1].fail_us == 10000000);
+	ck_assert(p[2].addr.un.sun_family == AF_UNIX && p[2].down);
+	ck_assert_str_eq(p[2].addr.un.sun_path, "/run/a.sock");
+	ck_assert_str_eq(p[2].address, "unix:/run/a.sock");
+	for (uint32_t i = 0; i < s->upstreams_count; i++) {
+		for (uint32_t k = 0; k < s->upstreams[i].peers_count; k++)
+			ck_assert_uint_eq(p[s->upstreams[i].first_peer + k].upstream, i);
+	}
+}
+
+START_TEST(test_full)
+{
+	struct settings *s = good(full);
+	const struct location *loc = s->servers[0].locations;
+
+	ck_assert_str_eq(said(), "");
+	ck_assert_uint_eq(s->upstream_connections, 77);
+	ck_assert_uint_eq(s->upstreams_count, 3); /* one is made, for both that name it */
+	expect_api(s);
+	expect_peers(s);
+	ck_assert_str_eq(s->upstreams[2].name, "127.0.0.1:9001");
+	ck_assert(s->upstreams[2].retries == 1 && s->upstreams[2].connect_us == 5000000 &&
+		  s->upstreams[2].keepalive_conns == 32 && s->upstreams[2].peers_count == 1);
+	ck_assert(loc[1].kind == LOCATION_PROXY && loc[1].upstream == 0 &&
+		  loc[1].host_policy == PROXY_HOST_PEER &&
+		  loc[1].forwarded == PROXY_FORWARDED_APPEND && loc[1].max_body == 5 << 20);
+	ck_assert_str_eq(loc[1].rewrite, "/b/");
+	ck_assert(loc[1].trusted_count == 2 && loc[1].trusted[0].bits == 128 &&
+		  loc[1].trusted[1].bits == 0);
+	ck_assert_str_eq(loc[1].remove_request[0], "x-a");
+	ck_assert_str_eq(loc[1].remove_request[1], "cookie");
+	ck_assert_ptr_null(loc[1].remove_request[2]);
+	ck_assert_str_eq(loc[1].remove_response[0], "server");
+	ck_assert_uint_eq(loc[1].request_headers_count, 2);
+	ck_assert_str_eq(loc[1].request_headers[1].value, "2");
+	ck_assert_str_eq(loc[2].request_headers[1].value, "1");
+	ck_assert(loc[2].upstream == 2 && loc[3].upstream == 2 && loc[4].upstream == 1);
+	ck_assert(loc[2].host_policy == PROXY_HOST_FIXED && loc[2].trusted_count == 1 &&
+		  loc[2].forwarded == PROXY_FORWARDED_OFF && loc[2].rewrite == NULL);
+	ck_assert_str_eq(loc[2].host, "c.example.org:8080");
+	ck_assert(loc[3].host_policy == PROXY_HOST_KEEP && loc[3].trusted_count == 0);
+	settings_free(s);
+}
+END_TEST
+
+/* What -T prints is the same configuration, the made upstream included. */
+START_TEST(test_round_trip)
+{
+	struct settings *s = good(full), *again;
+	char *once = printed(s), *twice;
+
+	again = good(once);
+	ck_assert_str_eq(said(), "");
+	twice = printed(again);
+	ck_assert_str_eq(once, twice);
+	ck_assert_uint_eq(again->upstreams_count, 3);
+	expect_peers(again);
+	ck_assert_uint_eq(again->servers[0].locations[2].upstream, 2);
+	free(once);
+	free(twice);
+	settings_free(s);
+	settings_free(again);
+}
+END_TEST
+
+/* A name that does not resolve is a warning; its peer is there, without an address. */
+START_TEST(test_unresolved)
+{
+	struct settings *s = good(POOL("peer \"no-such-host.invalid:80\" { }") USE);
+
+	ck_assert_uint_eq(messages.count, 1);
+	ck_assert_int_eq(messages.list[0].severity, CONF_WARNING);
+	ck_assert_int_eq(messages.list[0].line, 2);
+	ck_assert_ptr_nonnull(strstr(said(), "'no-such-host.invalid:80' cannot be resolved ("));
+	ck_assert_uint_eq(s->peers[0].addr_len, 0);
+	settings_free(s);
+}
+END_TEST
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+int main(void)
+{
+	Suite *s = suite_create("conf_upstream");
+	TCase *c = tcase_create("conf_upstream");
+	SRunner *r;
+	int failed;
+
+	tcase_add_checked_fixture(c, NULL, tear_down);
+	tcase_set_timeout(c, 60);
+	tcase_add_loop_test(c, test_bad, 0, COUNT(bad));
+	tcase_add_loop_test(c, test_doubtful, 0, COUNT(doubtful));
+	tcase_add_test(c, test_full);
+	tcase_add_test(c, test_round_trip);
+	tcase_add_test(c, test_unresolved);
+	suite_add_tcase(s, c);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r) + (srunner_ntests_run(r) == 0);
+	srunner_free(r);
+	return failed != 0;
+}
