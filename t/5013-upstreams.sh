@@ -1,31 +1,48 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# droverctl upstreams: peers with their states, as configured; a reload keeps the rows of those that stay. Nothing is proxied.
+# droverctl upstreams: peers with their states, as configured; a reload keeps those that stay. Nothing is proxied.
 . "$(dirname "$0")/lib.sh"
 
-# conf PEERS...: of the upstream "api".
+# conf PEERS: of the upstream "api".
 conf() {
-	cat <<-EOT
+	config <<-EOT
 		workers = 1
-		upstream "api" { balance = hash  hash = "header:X-User"
-		    $*
+		upstream "api" {
+		    balance = hash  hash = "header:X-User"
+		    $1
 		}
-		server "s" { listen = { "127.0.0.1:0" }
+		server "s" {
+		    listen = { "127.0.0.1:0" }
 		    location "/api/" { proxy = "api" }
-		    location "/one/" { proxy = "unix:$T/one.sock" }
+		    location "/one/" { proxy = "127.0.0.1:11" }
 		}
 	EOT
 }
-allow_log 'cannot be resolved'
-conf 'peer "127.0.0.1:9" { weight = 3 } peer "[::1]:9" { down = true } peer "127.0.0.1:10" { backup = true }
-	peer "no-such-host.invalid:80" { }' | start_drover
 
-# row PEER COLUMN
-row() {
-	ctl upstreams -H -a | awk -F '\t' -v peer="$1" -v column="$2" '$2 == peer { print $column }'
-}
-is "$(ctl upstreams -H | cut -f 1-5)" "$(printf '%s\t' api 127.0.0.1:9 well 3 | sed 's/$/0/'
-	printf '\n%s\t' api '[::1]:9' down 1 | tail -n 1 | sed 's/$/0/'
-	printf '\n%s\t' api 127.0.0.1:10 well 1 | tail -n 1 | sed 's/$/0/'
-	printf '\n%s\t' api no-such-host.invalid:80 unresolved 1 | tail -n 1 | sed 's/$/0/'
-	printf '\n%s\t' "unix:$T/one.sock" "unix:$T/one.sock" well 1 | tail -n 1 | sed 's/$/0/')" 'each peer has its line'
+conf 'peer "127.0.0.1:9" { weight = 3 } peer "[::1]:9" { down = true } peer "127.0.0.1:10" { backup = true }
+      peer "no-such-host.invalid:80" { }'
+start_drover
+
+is "$(ctl upstreams -H | cut -f 1-5 | tr '\t' ' ')" 'api 127.0.0.1:9 well 3 0
+api [::1]:9 down 1 0
+api 127.0.0.1:10 well 1 0
+api no-such-host.invalid:80 unresolved 1 0
+127.0.0.1:11 127.0.0.1:11 well 1 0' 'a line for each peer'
+like "$(ctl upstreams)" '127.0.0.1:10 *well .backup.' 'backups are marked'
+like "$(ctl upstreams -j)" '"name":"api","balance":"hash:header:X-User"' 'JSON: how requests are spread'
+perl -MJSON::PP -0777 -e '
+	my $u = decode_json(<STDIN>)->{upstreams};
+	exit(@$u == 2 && @{$u->[0]{peers}} == 4 && $u->[0]{peers}[0]{weight} == 3 && $u->[1]{peers}[0]{state} eq "well" ? 0 : 1);
+' < <(ctl upstreams -j)
+is $? 0 'JSON: the peers of each upstream'
+is "$(stat_of peer.api/127.0.0.1:9.requests)" 0 'stat knows peers by upstream and address'
+
+# What stays keeps its row; what went is shown by -a.
+conf 'peer "127.0.0.1:12" { } peer "127.0.0.1:10" { down = true }'
+ok 'reload' ctl reload
+is "$(ctl upstreams -H | cut -f 1-4 | tr '\t' ' ' | sort)" '127.0.0.1:11 127.0.0.1:11 well 1
+api 127.0.0.1:10 down 1
+api 127.0.0.1:12 well 1' 'after a reload: the peers of the new configuration'
+is "$(ctl upstreams -H -a | awk -F '\t' '$3 == "unused"' | wc -l)" 3 'with -a also those of before'
+stop_drover
+done_testing
