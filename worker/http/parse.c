@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "worker/http/head.h"
 #include "worker/http/scan.h"
 
 enum {
@@ -47,24 +48,12 @@ struct head {
 
 static const char *refuse(struct head *h, enum http_refusal why)
 {
-	h->why = why;
-	return NULL;
+	return head_refuse(&h->why, why);
 }
 
 static inline struct http_span span(const struct head *h, const char *from, const char *to)
 {
-	return (struct http_span){(uint32_t)(from - h->base), (uint32_t)(to - from)};
-}
-
-/* What follows the line that ends at p, where the bytes that the line may hold have stopped. */
-static inline const char *end_line(struct head *h, const char *p, const char *end,
-				   enum http_refusal otherwise)
-{
-	if (end - p >= 2 && p[0] == '\r' && p[1] == '\n')
-		return p + 2;
-	if (p == end || (*p == '\r' && p + 1 == end))
-		return NULL;
-	return refuse(h, *p == '\r' || *p == '\n' ? HTTP_REFUSED_LINE : otherwise);
+	return head_span(h->base, from, to);
 }
 
 static enum http_method method_of(const char *p, size_t len)
@@ -317,33 +306,14 @@ static inline void note_known(struct http_request *req, const struct http_field 
 static inline const char *read_field(struct head *h, const char *name, const char *limit,
 				     struct http_field *field)
 {
-	const char *colon = scan_token_end(name, limit), *value, *end, *next;
+	const char *next = head_field(h->base, name, limit, field, &h->why);
 
-	if (colon == limit)
-		return NULL;
-	if (*colon != ':')
-		return refuse(h, *colon == '\n' ? HTTP_REFUSED_LINE : HTTP_REFUSED_FIELD_NAME);
-	value = scan_blank_end(colon + 1, limit);
-	end = scan_text_end(value, limit);
-	next = end_line(h, end, limit, HTTP_REFUSED_FIELD_VALUE);
 	if (!next)
 		return NULL;
-	while (end > value && scan_is(end[-1], SCAN_BLANK))
-		end--;
-	field->name = span(h, name, colon);
-	field->value = span(h, value, end);
-	field->id = (uint8_t)field_id(name, (size_t)(colon - name));
+	field->id = (uint8_t)field_id(name, field->name.len);
 	if (field->id != HTTP_F_OTHER)
 		note_known(h->req, field);
 	return next;
-}
-
-/* The blank line, or what stands where a field or a blank line ought to begin. */
-static const char *end_fields(struct head *h, const char *p)
-{
-	if (p < h->end && scan_is(*p, SCAN_BLANK))
-		return refuse(h, h->req->fields ? HTTP_REFUSED_FOLDING : HTTP_REFUSED_LINE);
-	return end_line(h, p, h->end, HTTP_REFUSED_FIELD_NAME);
 }
 
 static const char *read_fields(struct head *h, const char *p)
@@ -361,7 +331,7 @@ static const char *read_fields(struct head *h, const char *p)
 			return NULL;
 	}
 	h->req->fields = (uint16_t)n;
-	return end_fields(h, p);
+	return head_end_fields(p, end, n > 0, &h->why);
 }
 
 static bool several(const struct http_request *req, enum http_field_id id)
@@ -420,7 +390,7 @@ static enum http_refusal check_coding(struct head *h)
 		return HTTP_REFUSED_TRANSFER_CODING;
 	if (req->known[HTTP_F_CONTENT_LENGTH].off != 0)
 		return HTTP_REFUSED_FRAMING;
-	if (field.len != 7 || !scan_same_word(value, "chunked", 7))
+	if (!head_is_chunked(value, field.len))
 		return judge_codings(value, field.len);
 	req->chunked = true;
 	return HTTP_ACCEPTED;
@@ -430,20 +400,11 @@ static enum http_refusal check_length(struct head *h)
 {
 	struct http_request *req = h->req;
 	struct http_span field = req->known[HTTP_F_CONTENT_LENGTH];
-	const char *p = h->base + field.off;
-	uint64_t n = 0;
 
-	if (field.len == 0 || several(req, HTTP_F_CONTENT_LENGTH))
+	if (several(req, HTTP_F_CONTENT_LENGTH) ||
+	    !head_number(h->base + field.off, field.len, &req->content_length))
 		return HTTP_REFUSED_LENGTH;
-	for (uint32_t i = 0; i < field.len; i++) {
-		unsigned digit = (unsigned)(p[i] - '0');
-
-		if (digit > 9 || n > ((uint64_t)INT64_MAX - digit) / 10)
-			return HTTP_REFUSED_LENGTH;
-		n = n * 10 + digit;
-	}
 	req->has_length = true;
-	req->content_length = n;
 	return HTTP_ACCEPTED;
 }
 
@@ -474,14 +435,7 @@ static bool connection_has(const struct head *h, const char *token)
 {
 	const struct http_request *req = h->req;
 
-	for (uint16_t i = 0; i < req->fields; i++) {
-		struct http_span value = req->field[i].value;
-
-		if (req->field[i].id == HTTP_F_CONNECTION &&
-		    http_list_has(h->base + value.off, value.len, token))
-			return true;
-	}
-	return false;
+	return head_list_has(h->base, req->field, req->fields, HTTP_F_CONNECTION, token);
 }
 
 static void set_persistence(struct head *h)
@@ -516,7 +470,7 @@ static const char *read_head(struct head *h)
 	const char *p = h->base;
 
 	if (p < h->end && *p == '\r')
-		p = end_line(h, p, h->end, HTTP_REFUSED_LINE);
+		p = head_end_line(p, h->end, HTTP_REFUSED_LINE, &h->why);
 	if (p)
 		p = read_method(h, p);
 	if (p)
@@ -543,18 +497,7 @@ static bool read_again(const char *base, size_t seen, size_t len, const struct h
 		return true;
 	if (len > limits->max_uri && seen <= (size_t)limits->max_uri + TARGET_START_MAX)
 		return true;
-	for (size_t i = seen; i < len; i++) {
-		char c = base[i];
-		bool after_cr = base[i - 1] == '\r';
-
-		if (after_cr != (c == '\n') || (!scan_is(c, SCAN_TEXT) && c != '\r' && c != '\n'))
-			return true;
-		if (c == '\n' && base[i - 2] == '\n')
-			return true;
-		if (c == '\n' && i < line_max && !memchr(base + 2, '\n', i - 2))
-			return true;
-	}
-	return false;
+	return head_may_be_decided(base, seen, len, line_max);
 }
 
 int http_parse(const char *base, size_t len, const struct http_limits *limits, uint32_t *scanned,
