@@ -201,6 +201,12 @@ static size_t take_data(struct chunk_state *st, size_t len)
 	return n;
 }
 
+/* A trailer that the caller wants for itself begins with c. */
+static bool is_wanted_trailer(const struct chunk_state *st, char c)
+{
+	return st->stop_at_trailers && st->step == TRAILER_FIRST && c != '\r';
+}
+
 int chunk_decode(struct chunk_state *st, const char *base, size_t len, size_t *used,
 		 struct http_span *data, enum http_refusal *refusal)
 {
@@ -209,6 +215,10 @@ int chunk_decode(struct chunk_state *st, const char *base, size_t len, size_t *u
 	*data = (struct http_span){0, 0};
 	*refusal = HTTP_ACCEPTED;
 	while (i < len && *refusal == HTTP_ACCEPTED && st->step != DATA && st->step != WHOLE) {
+		if (is_wanted_trailer(st, base[i])) {
+			*used = i;
+			return CHUNK_TRAILERS;
+		}
 		*refusal = take_byte(st, base[i]);
 		i += *refusal == HTTP_ACCEPTED;
 	}
