@@ -5,11 +5,14 @@
  * structs name the bytes and own nothing. Pure: no clock, no log, no allocation.
  *
  * What is of one hop stays there (RFC 9110 7.6.1): Connection and the fields that it names,
- * Keep-Alive, Proxy-*, TE, Upgrade, Expect. Framing is written anew, never copied. A Connection
- * that names a field which is meant for every recipient (Host, lengths, Content-*, Cookie,
- * Authorization, X-Forwarded-*, conditions and ranges, what this file adds itself) does not remove
- * it: that would let the client decide what the peer is told by us. Field names are tokens and pass
- * as they are, but X_Forwarded_For and its like count as X-Forwarded-For, for which CGI takes them.
+ * Keep-Alive, Proxy-Connection, -Authenticate and -Authorization, TE but for "trailers", Upgrade,
+ * Expect, HTTP2-Settings; and Proxy, which CGI takes for a setting of its own. Framing is written
+ * anew, never copied. A Connection that names a field which is meant for every recipient (Host,
+ * lengths, Content-*, Cookie, Authorization, X-Forwarded-*, conditions and ranges, what this file
+ * adds itself) does not remove it: that would let one side decide what the other is told by us. One
+ * that names more than 32 fields removes all others. Field names are tokens and pass as they are,
+ * but x_forwarded_for and its like are always removed, since CGI takes them for X-Forwarded-For.
+ * Fields that are not changed keep their order and their places among each other.
  */
 #ifndef DROVER_WORKER_HTTP_FORWARD_H
 #define DROVER_WORKER_HTTP_FORWARD_H
@@ -44,8 +47,8 @@ struct forward_request {
 	const char *scheme;  /* "http" or "https": how the client came */
 	bool trusted;        /* the client is one of location->trusted */
 	bool upgrade;        /* pass the client's Upgrade on: asked for and allowed */
-	/* X-Forwarded-* is always written (unless the policy is off), Forwarded only so or if a
-	 * believed client sent one. */
+	/* X-Forwarded-* is written unless the policy is off; Forwarded (RFC 7239) only if this is
+	 * set, or if a believed client sent one. */
 	bool forwarded_field;
 	enum forward_framing framing;
 	uint64_t length;
@@ -59,10 +62,16 @@ struct forward_request {
 
 /*
  * The whole head with its blank line. Returns its length, or -1 if it does not fit into size or
- * must not be sent (CONNECT). The connection stays open after it: no Connection field but for
- * upgrades and TE.
+ * must not be sent (CONNECT, a setting that is no field's value or path). The connection stays open
+ * after it: no Connection field but for upgrades and TE.
  */
 int forward_request(char *out, size_t size, const struct forward_request *f);
+
+/*
+ * May the client's Upgrade go to the peer, if the location allows upgrades? HTTP/1.1, one protocol
+ * that Connection announces, no body; not HTTP/2, whose requests nobody would look at behind us.
+ */
+bool forward_may_upgrade(const char *base, const struct http_request *req);
 
 struct forward_response {
 	const char *base; /* of response's spans */
@@ -70,27 +79,31 @@ struct forward_response {
 	const struct location *location; /* remove_response, headers; NULL: neither */
 	enum forward_framing framing;    /* towards this client */
 	uint64_t length;
-	/*
-	 * The request was HEAD (or the status is 304): the peer's Content-Length, or that it would
-	 * have sent chunks, is passed on as information, whatever framing says. Set for HEAD only;
-	 * 304 is seen here.
-	 */
+	/* The request was HEAD: the length is the peer's Content-Length, if it gave one, as
+	 * information; so it is with 304, which is seen here. */
 	bool head_request;
-	bool chunked_ok;        /* the client speaks HTTP/1.1 */
 	const char *date;       /* 29 bytes as in Date, used if the peer sent none; NULL: none */
 	const char *request_id; /* X-Request-Id for the client; replaces the peer's; NULL: none */
 	/*
 	 * The end of the head: false: no Connection field and no blank line, as struct reply.head
 	 * says, the sender adds them. A 101 always has its Connection: upgrade, so that only the
-	 * blank line is to be added, and other 1xx want the blank line alone as well. True: the
-	 * blank line is written, after "Connection: close" or "keep-alive" if connection says so.
+	 * blank line is to be added, and other 1xx want the blank line alone as well (1xx get no
+	 * Via, Date or added headers). True: the blank line is written, after "Connection: close"
+	 * or "keep-alive" if connection says so.
 	 */
 	bool whole;
 	const char *connection; /* with whole: "close", "keep-alive", or NULL: no such field */
 };
 
-/* Returns the length of the head, or -1 if it does not fit into size. */
+/* Returns the length of the head, or -1 if it does not fit into size, or a setting is no field. */
 int forward_response(char *out, size_t size, const struct forward_response *f);
+
+/*
+ * How the response's body is to be framed for a client of HTTP/1.minor: by its length if that is
+ * known, else in chunks, which an HTTP/1.0 client does not know: then by the end of the connection.
+ */
+enum forward_framing forward_framing_of(const struct http_response *response,
+					enum http_method of_request, int minor);
 
 /*
  * The trailer section of a chunked body at base[0 .. len), behind the last chunk's line (where
@@ -104,8 +117,8 @@ int forward_trailers(char *out, size_t size, size_t *out_len, const char *base, 
 		     size_t *used, enum http_refusal *refusal);
 
 /*
- * Milliseconds that the client gives its request, by the field name (lower case; NULL:
- * x-request-timeout-ms) or grpc-timeout, the smaller of the two; 0: it says none, or nonsense.
+ * Milliseconds that the client gives its request, by the field name (any case; NULL:
+ * X-Request-Timeout-Ms) or grpc-timeout, the smaller of the two; 0: it says none, or nonsense.
  * Whether it is to be believed is the caller's question.
  */
 uint64_t forward_asked_ms(const char *base, const struct http_request *req, const char *name);

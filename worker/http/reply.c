@@ -127,8 +127,8 @@ void reply_field(struct reply *r, const char *name, const char *fmt, ...)
 	put(r, "\r\n", 2);
 }
 
-/* nginx's list: what a header without "always" goes out with. */
-static bool is_plain_success(int status)
+/* nginx's list. */
+bool reply_is_success(int status)
 {
 	switch (status) {
 	case 200:
@@ -149,7 +149,7 @@ static bool is_plain_success(int status)
 
 static void put_added_headers(struct reply *r, const struct location *loc)
 {
-	bool success = is_plain_success(r->status);
+	bool success = reply_is_success(r->status);
 
 	for (uint32_t i = 0; i < loc->headers_count; i++) {
 		const struct header_setting *h = &loc->headers[i];

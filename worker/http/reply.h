@@ -101,6 +101,9 @@ void reply_health(struct reply *r, const struct reply_ctx *ctx,
 		  bool healthy); /* LOCATION_HEALTH: 200 "ok\n" or 503 "draining\n", no-store */
 void reply_options(struct reply *r, const struct reply_ctx *ctx); /* OPTIONS: 204 with Allow */
 
+/* Does an added header that is not "always" go out with it? */
+bool reply_is_success(int status);
+
 /* Reason phrase; "Unknown" if there is none. */
 const char *http_reason(int status);
 
