@@ -244,7 +244,8 @@ static const struct request_row {
     {&keep,
      GET "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\n"
 	 "X-Forwarded-Port: 1\r\nX-Real-IP: 1.1.1.1\r\nForwarded: for=1.1.1.1\r\n"
-	 "X_Forwarded_For: 1.1.1.1\r\nX-Forwarded_For: 1.1.1.1\r\nX-Forwarded: 1\r\n"
+	 "X_Forwarded_For: 1.1.1.1\r\nX_Real_IP: 1.1.1.1\r\nX-Forwarded_For: "
+	 "1.1.1.1\r\nX-Forwarded: 1\r\n"
 	 "X-Forwardedx: 1\r\n\r\n",
      GET "X-Forwarded: 1\r\nX-Forwardedx: 1\r\n" XFF XFH VIA "\r\n",
      {0}},

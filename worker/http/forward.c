@@ -72,7 +72,13 @@ static void put_span(struct out *o, const char *base, struct http_span span)
 	put(o, base + span.off, span.len);
 }
 
-/* A text from outside this file, which may not end its line. */
+/* A text that the worker itself has made. */
+static inline void put_own(struct out *o, const char *text)
+{
+	put(o, text, strlen(text));
+}
+
+/* A text from elsewhere, which may not end its line. */
 static void put_text(struct out *o, const char *text)
 {
 	size_t len = strlen(text);
@@ -231,13 +237,16 @@ static inline bool is_usual_connection(const char *value, size_t len)
 	return IS(value, len, "keep-alive") || IS(value, len, "close");
 }
 
-/* What the fields of that id, all Connection, name. */
+/* What the fields of that id, all Connection, name; first is the value of the first of them. */
 static void read_nominated(struct nominated *n, const char *base, const struct http_field *field,
-			   unsigned count, uint8_t id)
+			   unsigned count, uint8_t id, struct http_span first, bool several)
 {
+	n->count = 0;
+	n->all = false;
+	if (first.off == 0 || (!several && is_usual_connection(base + first.off, first.len)))
+		return;
 	for (unsigned i = 0; i < count; i++)
-		if (field[i].id == id &&
-		    !is_usual_connection(base + field[i].value.off, field[i].value.len))
+		if (field[i].id == id)
 			nominate_list(n, base, field[i].value);
 }
 
@@ -306,7 +315,7 @@ struct request {
 /* X-Forwarded-* with '-' or '_'; both are one to CGI. */
 static enum kind kind_of_forwarded(const char *name, size_t len)
 {
-	if (len < 12 || !scan_same_word(name + 2, "forwarded", 9) ||
+	if (len < 12 || (name[0] | 0x20) != 'x' || !scan_same_word(name + 2, "forwarded", 9) ||
 	    (name[1] != '-' && name[1] != '_') || (name[11] != '-' && name[11] != '_'))
 		return KIND_PLAIN;
 	if (name[1] == '_' || memchr(name + 11, '_', len - 11))
@@ -322,6 +331,8 @@ static enum kind kind_of_x(const char *name, size_t len)
 		return KIND_REQUEST_ID;
 	if (IS(name, len, "x-real-ip"))
 		return KIND_CLAIM;
+	if (same_name(name, len, "x_real_ip"))
+		return KIND_DROPPED;
 	return kind_of_forwarded(name, len);
 }
 
@@ -576,7 +587,7 @@ static void put_forwarded_for(struct out *o, const struct request *r)
 	PUT(o, "X-Forwarded-For: ");
 	if (r->believed && r->req->known[HTTP_F_X_FORWARDED_FOR].off != 0)
 		put_former(o, r, "x-forwarded-for", 15);
-	put_text(o, r->f->address);
+	put_own(o, r->f->address);
 	PUT(o, "\r\n");
 }
 
@@ -594,10 +605,10 @@ static void put_forwarded(struct out *o, const struct request *r)
 		PUT(o, "unknown");
 	} else if (strchr(address, ':')) {
 		PUT(o, "\"[");
-		put_text(o, address);
+		put_own(o, address);
 		PUT(o, "]\"");
 	} else {
-		put_text(o, address);
+		put_own(o, address);
 	}
 	if (host.len > 0) {
 		PUT(o, ";host=\"");
@@ -605,7 +616,7 @@ static void put_forwarded(struct out *o, const struct request *r)
 		PUT(o, "\"");
 	}
 	PUT(o, ";proto=");
-	put_text(o, r->f->scheme);
+	put_own(o, r->f->scheme);
 	PUT(o, "\r\n");
 }
 
@@ -618,7 +629,7 @@ static void put_origin(struct out *o, const struct request *r)
 		put_forwarded_for(o, r);
 	if (!(kept & BIT(KIND_FORWARDED_PROTO)) && IS_OURS(&r->changes, "x-forwarded-proto")) {
 		PUT(o, "X-Forwarded-Proto: ");
-		put_text(o, r->f->scheme);
+		put_own(o, r->f->scheme);
 		PUT(o, "\r\n");
 	}
 	if (!(kept & BIT(KIND_FORWARDED_HOST)) && host.len > 0 &&
@@ -659,7 +670,7 @@ static void put_notes(struct out *o, const struct request *r)
 		PUT(o, "\r\n");
 	}
 	if (ms > 0 && is_ours(&r->changes, r->timeout, r->timeout_len)) {
-		put_text(o, r->timeout);
+		put(o, r->timeout, r->timeout_len);
 		PUT(o, ": ");
 		put_number(o, ms);
 		PUT(o, "\r\n");
@@ -722,11 +733,9 @@ static void set_rules(struct request *r)
 		r->drop |= BIT(HTTP_F_X_FORWARDED_FOR);
 	r->kinds = 0;
 	r->te = r->timeout_value = (struct http_span){0, 0};
-	r->nominated.count = 0;
-	r->nominated.all = false;
-	if (r->req->known[HTTP_F_CONNECTION].off != 0)
-		read_nominated(&r->nominated, r->base, r->req->field, r->req->fields,
-			       HTTP_F_CONNECTION);
+	read_nominated(&r->nominated, r->base, r->req->field, r->req->fields, HTTP_F_CONNECTION,
+		       r->req->known[HTTP_F_CONNECTION],
+		       r->req->known_several & BIT(HTTP_F_CONNECTION));
 	r->plain = r->nominated.count == 0 && !r->changes.remove && r->changes.set_count == 0;
 }
 
@@ -845,7 +854,7 @@ static void put_response_notes(struct out *o, const struct response *p)
 
 	if (p->r->known[HTTP_R_DATE].off == 0 && f->date && IS_OURS(&p->changes, "date")) {
 		PUT(o, "Date: ");
-		put_text(o, f->date);
+		put_own(o, f->date);
 		PUT(o, "\r\n");
 	}
 	if (f->request_id && IS_OURS(&p->changes, "x-request-id")) {
@@ -880,10 +889,8 @@ static void set_response_rules(struct response *p)
 		p->drop |= BIT(HTTP_R_TRAILER);
 	if (r->status != 101)
 		p->drop |= BIT(HTTP_R_UPGRADE);
-	p->nominated.count = 0;
-	p->nominated.all = false;
-	if (r->known[HTTP_R_CONNECTION].off != 0)
-		read_nominated(&p->nominated, p->base, r->field, r->fields, HTTP_R_CONNECTION);
+	read_nominated(&p->nominated, p->base, r->field, r->fields, HTTP_R_CONNECTION,
+		       r->known[HTTP_R_CONNECTION], r->known_several & BIT(HTTP_R_CONNECTION));
 	p->plain = p->nominated.count == 0 && !p->changes.remove && p->changes.set_count == 0 &&
 		   !p->f->request_id;
 }
@@ -892,7 +899,7 @@ static void put_end(struct out *o, const struct forward_response *f)
 {
 	if (f->connection && f->response->status >= 200) {
 		PUT(o, "Connection: ");
-		put_text(o, f->connection);
+		put_own(o, f->connection);
 		PUT(o, "\r\n");
 	}
 	PUT(o, "\r\n");
