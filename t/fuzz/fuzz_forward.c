@@ -10,7 +10,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "worker/http/chunk.h"
 #include "worker/http/forward.h"
 #include "worker/http/path.h"
 
@@ -179,11 +178,13 @@ static void forward_one_trailer_section(const char *base, size_t len)
 
 	if (verdict <= 0)
 		return;
-	assert(used <= len && out_len <= used);
+	assert(used <= len && out_len <= used + used / 4 && out_len <= FORWARD_TRAILERS_MAX);
 	assert(chunk_decode(&st, "0\r\n", 3, &again, &data, &why) == 0 && again == 3);
 	verdict = chunk_decode(&st, base, len, &section, &data, &why);
 	assert((verdict == 1 && section == used) ||
 	       (verdict < 0 && why == HTTP_REFUSED_CHUNK_EXTRA));
+	if (out_len > CHUNK_EXTRA_MAX)
+		return;
 	/* What is left is a section too, and nothing more is left out of it. */
 	memcpy(path, out, out_len);
 	memcpy(path + out_len, "\r\n", 2);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/http/chunk.h"
 #include "worker/http/forward.h"
 
 #define ROWS(t) ((int)(sizeof(t) / sizeof(t)[0]))

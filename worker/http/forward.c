@@ -9,7 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "worker/http/chunk.h"
 #include "worker/http/head.h"
 #include "worker/http/path.h"
 #include "worker/http/reply.h"

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "worker/http/chunk.h"
 #include "worker/http/parse.h"
 #include "worker/http/response.h"
 #include "worker/settings.h"
@@ -105,13 +106,18 @@ int forward_response(char *out, size_t size, const struct forward_response *f);
 enum forward_framing forward_framing_of(const struct http_response *response,
 					enum http_method of_request, int minor);
 
+enum {
+	FORWARD_TRAILERS_MAX = CHUNK_EXTRA_MAX + CHUNK_EXTRA_MAX / 4 + 4
+};
+
 /*
  * The trailer section of a chunked body at base[0 .. len), behind the last chunk's line (where
  * chunk_decode stopped with CHUNK_TRAILERS): the fields that may be trailers, each with its CRLF,
  * go to out, *out_len bytes, without the blank line. Left out is what frames, routes, authenticates
  * or changes what the head said (RFC 9110 6.5.1). Returns 1: the section is whole, *used bytes with
  * its blank line; 0: more bytes are needed; -1: refused, *refusal says why; CHUNK_EXTRA also if out
- * is too small (CHUNK_EXTRA_MAX is always enough).
+ * is too small (FORWARD_TRAILERS_MAX is always enough: a space is put before a value that has
+ * none).
  */
 int forward_trailers(char *out, size_t size, size_t *out_len, const char *base, size_t len,
 		     size_t *used, enum http_refusal *refusal);
