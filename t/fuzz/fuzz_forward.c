@@ -46,18 +46,24 @@ static struct http_request req, req_again;
 static struct http_response res, res_again;
 static char path[65536], out[OUT_SIZE];
 
+/* The first three of both kinds of heads, the others of requests. */
 static const char *const hop[] = {"keep-alive",
 				  "proxy-connection",
-				  "proxy-authorization",
 				  "proxy-authenticate",
+				  "proxy-authorization",
 				  "expect",
 				  "http2-settings",
 				  "proxy"};
 
-static void check_no_hop(const char *base, const struct http_field *field, int count)
+enum {
+	HOP_RESPONSE = 3,
+	HOP_REQUEST = 7
+};
+
+static void check_no_hop(const char *base, const struct http_field *field, int count, int hops)
 {
 	for (int i = 0; i < count; i++)
-		for (size_t k = 0; k < sizeof hop / sizeof hop[0]; k++)
+		for (int k = 0; k < hops; k++)
 			assert(field[i].name.len != strlen(hop[k]) ||
 			       strncasecmp(base + field[i].name.off, hop[k], field[i].name.len));
 }
@@ -126,7 +132,7 @@ static void forward_one_request(const char *base, uint8_t how, uint8_t how2)
 	assert(req_again.content_length == req.content_length);
 	assert(req_again.host.len > 0 && !req_again.absolute);
 	assert(f.upgrade || req_again.known[HTTP_F_UPGRADE].off == 0);
-	check_no_hop(out, req_again.field, req_again.fields);
+	check_no_hop(out, req_again.field, req_again.fields, HOP_REQUEST);
 }
 
 static void forward_one_response(const char *base, uint8_t how, uint8_t how2)
@@ -156,7 +162,7 @@ static void forward_one_response(const char *base, uint8_t how, uint8_t how2)
 	       1);
 	assert(res_again.head_len == (uint32_t)len && res_again.minor == 1);
 	assert(res_again.status == res.status && res_again.reason.len == res.reason.len);
-	check_no_hop(out, res_again.field, res_again.fields);
+	check_no_hop(out, res_again.field, res_again.fields, HOP_RESPONSE);
 	assert(res.status == 101 || res_again.known[HTTP_R_UPGRADE].off == 0);
 	assert(http_response_body(&res_again, method) == HTTP_BODY_NONE ||
 	       res_again.chunked == (f.framing == FORWARD_CHUNKED));
