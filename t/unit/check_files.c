@@ -233,6 +233,7 @@ static void carry_out(void)
 {
 	body_len = 0;
 	switch (reply.body) {
+	case REPLY_PIECE:
 	case REPLY_EMPTY:
 		break;
 	case REPLY_BYTES:

@@ -205,6 +205,14 @@ enum step exchange_abandon(struct http *h, uint32_t i, enum close_reason reason,
 	return STEP_CLOSE;
 }
 
+void exchange_wait(struct http *h, uint32_t i)
+{
+	if (conn_row(h->cs, i)->state == CONN_SEND)
+		return;
+	conn_at(h->cs, i)->progress = send_acked(h->cs, i);
+	conn_set_state(h->cs, i, CONN_SEND);
+}
+
 enum step exchange_sent(struct http *h, uint32_t i, enum send_result result, const char *base)
 {
 	switch (result) {
@@ -214,10 +222,7 @@ enum step exchange_sent(struct http *h, uint32_t i, enum send_result result, con
 		conn_ready(h->cs, i);
 		/* fallthrough */
 	case SEND_BLOCKED:
-		if (conn_row(h->cs, i)->state != CONN_SEND) {
-			conn_at(h->cs, i)->progress = send_acked(h->cs, i);
-			conn_set_state(h->cs, i, CONN_SEND);
-		}
+		exchange_wait(h, i);
 		return STEP_AGAIN;
 	case SEND_LOST:
 		account(h, i, base, close_reason_name(CLOSE_CLIENT_ABORT));
@@ -231,13 +236,12 @@ enum step exchange_sent(struct http *h, uint32_t i, enum send_result result, con
 	return STEP_CLOSE;
 }
 
-/* Sends h->reply; what the connection's end demands is decided here, once. */
-static enum step send_reply(struct http *h, uint32_t i, const char *base)
+/* What the connection's end demands is decided here, once. */
+enum send_result exchange_begin(struct http *h, uint32_t i, bool old_client)
 {
 	struct conn *c = conn_at(h->cs, i);
 	struct conn_row *row = conn_row(h->cs, i);
 	const struct server *server = exchange_server(h, i);
-	bool old = base != NULL && h->req.minor == 0;
 
 	row->status = (uint16_t)h->reply.status;
 	if (h->reply.close)
@@ -251,15 +255,18 @@ static enum step send_reply(struct http *h, uint32_t i, const char *base)
 			exchange_expired(h, DEADLINE_MAX_AGE);
 		exchange_last(c, CLOSE_MAX_AGE);
 	}
-	return exchange_sent(h, i,
-			     send_begin(h->cs, i, &h->reply,
-					(c->flags & CONN_CLOSE_AFTER) != 0 ? SEND_CLOSE
-					: old                              ? SEND_KEEP_SAID
-									   : SEND_KEEP_SILENT),
-			     base);
+	return send_begin(h->cs, i, &h->reply,
+			  (c->flags & CONN_CLOSE_AFTER) != 0 ? SEND_CLOSE
+			  : old_client                       ? SEND_KEEP_SAID
+							     : SEND_KEEP_SILENT);
 }
 
-static struct reply_ctx ctx_of(const struct http *h, uint32_t i)
+static enum step send_reply(struct http *h, uint32_t i, const char *base)
+{
+	return exchange_sent(h, i, exchange_begin(h, i, base != NULL && h->req.minor == 0), base);
+}
+
+struct reply_ctx exchange_ctx(const struct http *h, uint32_t i)
 {
 	return (struct reply_ctx){.clock = h->cs->clock, .server = exchange_server(h, i)};
 }
@@ -268,11 +275,23 @@ static struct reply_ctx ctx_of(const struct http *h, uint32_t i)
 enum step exchange_error(struct http *h, uint32_t i, const char *base, int status,
 			 enum close_reason reason)
 {
-	struct reply_ctx ctx = ctx_of(h, i);
+	struct reply_ctx ctx = exchange_ctx(h, i);
 
 	exchange_last(conn_at(h->cs, i), reason);
 	/* Some of the request may still be on its way. */
 	conn_at(h->cs, i)->flags &= (uint16_t)~CONN_PEER_QUIET;
+	if (conn_row(h->cs, i)->state != CONN_RESPOND)
+		conn_set_state(h->cs, i, CONN_RESPOND);
+	ctx.base = base;
+	ctx.req = base != NULL ? &h->req : NULL;
+	reply_error(&h->reply, &ctx, status);
+	return send_reply(h, i, base);
+}
+
+enum step exchange_fail(struct http *h, uint32_t i, const char *base, int status)
+{
+	struct reply_ctx ctx = exchange_ctx(h, i);
+
 	if (conn_row(h->cs, i)->state != CONN_RESPOND)
 		conn_set_state(h->cs, i, CONN_RESPOND);
 	ctx.base = base;
@@ -340,7 +359,7 @@ static void build(struct http *h, const struct reply_ctx *ctx)
 	case LOCATION_HEALTH:
 		reply_health(&h->reply, ctx, !h->lame_duck && !h->cs->draining);
 		break;
-	case LOCATION_PROXY:
+	case LOCATION_PROXY: /* goes another way before it comes to here */
 		reply_error(&h->reply, ctx, 502);
 		break;
 	case LOCATION_CRASH:
@@ -354,7 +373,7 @@ static void build(struct http *h, const struct reply_ctx *ctx)
 
 enum step exchange_respond(struct http *h, uint32_t i, const char *base)
 {
-	struct reply_ctx ctx = ctx_of(h, i);
+	struct reply_ctx ctx = exchange_ctx(h, i);
 	int status;
 
 	conn_set_state(h->cs, i, CONN_RESPOND);

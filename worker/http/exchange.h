@@ -24,6 +24,8 @@ enum {
 	STAY_GRACE_US = 1000000
 };
 
+struct reply_ctx exchange_ctx(const struct http *h, uint32_t i);
+
 static inline const struct server *exchange_server(const struct http *h, uint32_t i)
 {
 	return &h->settings->servers[conn_at(h->cs, i)->server];
@@ -64,6 +66,16 @@ enum step exchange_refuse(struct http *h, uint32_t i, const char *base, enum htt
 
 /* What sending came to, at its begin or later. */
 enum step exchange_sent(struct http *h, uint32_t i, enum send_result result, const char *base);
+
+/* The response in h->reply begins, and says what the connection's end demands. old_client: it
+ * speaks HTTP/1.0. */
+enum send_result exchange_begin(struct http *h, uint32_t i, bool old_client);
+
+/* Answers with an error after which the connection may go on. */
+enum step exchange_fail(struct http *h, uint32_t i, const char *base, int status);
+
+/* Not all of a response has been written: the client's taking it is waited for. */
+void exchange_wait(struct http *h, uint32_t i);
 
 /* The connection ends in the middle of a response. */
 enum step exchange_abandon(struct http *h, uint32_t i, enum close_reason reason, bool with_reset);

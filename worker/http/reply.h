@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "worker/clock.h"
 #include "worker/http/parse.h"
@@ -19,6 +20,7 @@
 enum reply_body {
 	REPLY_EMPTY, /* no body bytes: 304, 204, HEAD, or length 0 */
 	REPLY_BYTES, /* length bytes at bytes */
+	REPLY_PIECE, /* the same, in a frame: it is the first of a body that comes in pieces */
 	REPLY_FILE,  /* length bytes of an open file from offset on */
 	REPLY_PARTS  /* multipart/byteranges: for each part its text, then a piece of the file; then
 			the closing text */
@@ -51,6 +53,7 @@ struct reply {
 	enum reply_body body;
 	const char *bytes;
 	uint64_t length;
+	struct iovec piece[3]; /* REPLY_PIECE */
 	uint32_t file; /* REPLY_FILE, REPLY_PARTS: index of the open file (worker/openfile.h); the
 			  sender takes a reference of its own */
 	uint64_t offset;

@@ -386,7 +386,7 @@ const struct location *route_location(const struct route *r, uint32_t server, co
 	return &locations[found != NOBODY ? found : best];
 }
 
-static bool in_network(const struct in6_addr *peer, const struct cidr *net)
+bool route_in_network(const struct cidr *net, const struct in6_addr *peer)
 {
 	unsigned bytes = net->bits / 8, bits = net->bits % 8;
 	unsigned mask = 0xff00u >> bits & 0xffu;
@@ -407,7 +407,7 @@ bool route_admits(const struct location *loc, const struct in6_addr *peer)
 
 		if (found && rule->bits < found->bits)
 			break;
-		if (in_network(peer, rule) && (!found || !rule->allow))
+		if (route_in_network(rule, peer) && (!found || !rule->allow))
 			found = rule;
 	}
 	return found ? found->allow : !loc->refuse_others;

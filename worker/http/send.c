@@ -228,7 +228,7 @@ enum send_result send_begin(struct conns *cs, uint32_t i, const struct reply *r,
 	struct conn *c = conn_at(cs, i);
 	bool more = r->body == REPLY_FILE || r->body == REPLY_PARTS;
 	size_t body = r->body == REPLY_BYTES ? (size_t)r->length : 0;
-	struct iovec iov[3] = {
+	struct iovec iov[5] = {
 	    {(void *)(uintptr_t)r->head, r->head_len}, connection_text[connection], {NULL, 0}};
 	size_t count = 2, total;
 	enum send_result result = SEND_DONE;
@@ -236,11 +236,16 @@ enum send_result send_begin(struct conns *cs, uint32_t i, const struct reply *r,
 
 	c->sent = 0;
 	c->reply_head = r->head_len + (uint32_t)connection_text[connection].iov_len;
+	if (r->body == REPLY_PIECE) {
+		memcpy(iov + 2, r->piece, sizeof r->piece);
+		count = 5;
+		body = r->piece[0].iov_len + r->piece[1].iov_len + r->piece[2].iov_len;
+	}
 	total = c->reply_head + body;
 	if (r->ready && connection == SEND_KEEP_SILENT) {
 		iov[0].iov_len = total;
 		count = 1;
-	} else if (body > 0) {
+	} else if (r->body == REPLY_BYTES && body > 0) {
 		iov[2] = (struct iovec){(void *)(uintptr_t)r->bytes, body};
 		count = 3;
 	}
@@ -269,6 +274,24 @@ enum send_result send_begin(struct conns *cs, uint32_t i, const struct reply *r,
 		return result;
 	}
 	return result;
+}
+
+enum send_result send_pieces(struct conns *cs, uint32_t i, struct iovec *iov, size_t count)
+{
+	size_t total = 0;
+	ssize_t n;
+
+	for (size_t k = 0; k < count; k++)
+		total += iov[k].iov_len;
+	n = write_iov(conn_at(cs, i)->fd, iov, count, MSG_NOSIGNAL);
+	if (n < 0 && !would_block(errno))
+		return SEND_LOST;
+	if (n < 0)
+		n = 0;
+	count_out(cs, i, (size_t)n);
+	if ((size_t)n == total)
+		return SEND_DONE;
+	return keep_rest(cs, i, iov, count, total, (size_t)n) == 0 ? SEND_BLOCKED : SEND_FAILED;
 }
 
 void send_end(struct conns *cs, uint32_t i)

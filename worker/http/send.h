@@ -33,6 +33,10 @@ enum send_result send_begin(struct conns *cs, uint32_t i, const struct reply *r,
 /* Goes on with what the record holds. */
 enum send_result send_more(struct conns *cs, uint32_t i);
 
+/* More of a response whose body comes in pieces: all at once or the rest is kept. Nothing may be
+ * kept from before. total <= buf_most. */
+enum send_result send_pieces(struct conns *cs, uint32_t i, struct iovec *iov, size_t count);
+
 /* Gives back buffers and the file when a response is over. */
 void send_end(struct conns *cs, uint32_t i);
 
