@@ -464,6 +464,7 @@ static enum child_fate dies(struct child *c, const struct child_news *n)
 	}
 	tell_death(c, c->pid, n->status, unborn ? " before it was ready" : "");
 	mark_row(c, WORKER_DEAD);
+	board_bury_peers(c->board, c->row);
 	bury(c);
 	return unborn ? FATE_UNBORN : FATE_DEAD;
 }

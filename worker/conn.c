@@ -13,8 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "worker/up.h"
+
+#ifndef DROVER_LAYOUT_TEST
 static_assert(sizeof(struct conn) <= 192,
 	      "a record's private half grew: an idle connection pays for it");
+#endif
 static_assert(sizeof(struct conn_row) <= 192,
 	      "a record's public half grew: an idle connection pays for it");
 
@@ -31,7 +35,7 @@ static const uint16_t moves[CONN_STATES_COUNT] = {
     [CONN_HEAD] = TO(BODY) | TO(RESPOND) | TO(FREE),
     [CONN_BODY] = TO(RESPOND) | TO(FREE),
     [CONN_RESPOND] = TO(SEND) | TO(IDLE) | TO(RELAY) | TO(LINGER) | TO(FREE),
-    [CONN_SEND] = TO(IDLE) | TO(LINGER) | TO(FREE),
+    [CONN_SEND] = TO(RESPOND) | TO(IDLE) | TO(LINGER) | TO(FREE),
     [CONN_RELAY] = TO(LINGER) | TO(FREE),
     [CONN_LINGER] = TO(FREE),
 };
@@ -428,6 +432,10 @@ void conn_close(struct conns *cs, uint32_t i, enum close_reason reason, bool wit
 
 		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 	}
+	/* Nobody is left whom the peer's answer could reach. */
+	if (c->up != 0)
+		up_cancel(cs->ups, c->up - 1);
+	c->up = 0;
 	close(c->fd);
 	c->fd = -1;
 	c->close_reason = (uint8_t)reason;

@@ -45,8 +45,9 @@ enum conn_flag {
 	CONN_MOVING = 1 << 9, /* on its way to another worker: not polled, not touched, until it is
 				 acknowledged or refused */
 	CONN_STAYS = 1 << 10, /* refused by the worker that it was to move to: drains here */
-	CONN_ARRIVING = 1 << 11, /* came from another worker and is not acknowledged yet */
-	CONN_FLAGS_KNOWN = (1 << 12) - 1
+	CONN_ARRIVING = 1 << 11,  /* came from another worker and is not acknowledged yet */
+	CONN_BODY_OPEN = 1 << 12, /* proxied: some of the request's body is still to come */
+	CONN_FLAGS_KNOWN = (1 << 13) - 1
 };
 
 /* The private half. At most 192 bytes; sizes are bytes, times CLOCK_MONOTONIC microseconds. */
@@ -95,7 +96,11 @@ struct conn {
 	uint64_t rate_us;
 	uint64_t rate_bytes;
 	uint64_t request_in; /* bytes of the request under way, as far as it was read */
+	uint32_t up;         /* the connection to a peer that answers it, plus one; 0: none */
+	uint32_t spare;
 };
+
+struct ups; /* worker/up.h */
 
 struct conns {
 	const struct settings *settings;
@@ -115,6 +120,7 @@ struct conns {
 	struct bufs bufs;
 	struct openfiles files;
 	struct addrs *addrs; /* NULL: no limit by address */
+	struct ups *ups;     /* NULL: nothing is proxied */
 	bool draining;
 	bool freed; /* a descriptor or record came free this turn: accepting may go on */
 };

@@ -112,8 +112,8 @@ bool moved_portable(const struct conns *cs, uint32_t i)
 {
 	const struct conn *c = conn_at(cs, i);
 
-	return !c->doomed && (c->flags & CONN_STAYS) == 0 && c->parts_buf == BUF_NONE &&
-	       portable(conn_row(cs, i)->state);
+	return !c->doomed && c->up == 0 && (c->flags & CONN_STAYS) == 0 &&
+	       c->parts_buf == BUF_NONE && portable(conn_row(cs, i)->state);
 }
 
 int moved_write(const struct conns *cs, uint32_t i, const char *listener, const char *server,

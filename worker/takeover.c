@@ -78,8 +78,8 @@ static bool sound(const struct conns *cs, uint32_t i)
 {
 	const struct conn *c = conn_at(cs, i);
 
-	return (c->flags & ~CONN_FLAGS_KNOWN) == 0 && sound_state(c, conn_row(cs, i)->state) &&
-	       sound_place(cs, i) && sound_lengths(c) &&
+	return c->up == 0 && (c->flags & ~CONN_FLAGS_KNOWN) == 0 &&
+	       sound_state(c, conn_row(cs, i)->state) && sound_place(cs, i) && sound_lengths(c) &&
 	       (c->file == OPENFILE_NONE || openfiles_claimable(&cs->files, c->file)) &&
 	       has_socket(cs, i) && claim_buffers(cs, c);
 }

@@ -202,7 +202,8 @@ START_TEST(test_moves)
 	static const char *const allowed =
 	    "free>handshake free>head handshake>head handshake>free idle>head idle>linger "
 	    "idle>free head>body head>respond head>free body>respond body>free respond>send "
-	    "respond>idle respond>relay respond>linger respond>free send>idle send>linger "
+	    "respond>idle respond>relay respond>linger respond>free send>respond send>idle "
+	    "send>linger "
 	    "send>free relay>linger relay>free linger>free ";
 
 	for (int a = 0; a < CONN_STATES_COUNT; a++) {

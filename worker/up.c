@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Connections to peers: see up.h. This file opens, keeps and buries them; it knows nothing of HTTP.
+ */
+#include "worker/up.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static_assert(sizeof(struct up) <= 192, "a record of a connection to a peer grew");
+
+enum {
+	NUMBER_BITS = 24
+};
+
+static uint32_t ups_max(const struct settings *s)
+{
+	if (s->peers_count == 0)
+		return 0;
+	return s->upstream_connections != 0 ? s->upstream_connections : s->worker_connections;
+}
+
+size_t ups_room(const struct settings *s)
+{
+	return arena_room(((size_t)ups_max(s) + 1) * sizeof(struct up));
+}
+
+static struct peer_row *row_of(const struct ups *us, uint32_t peer)
+{
+	return board_peer(us->cs->board, us->cs->settings->peers[peer].row);
+}
+
+struct peer_traffic_row *up_traffic(const struct ups *us, uint32_t peer)
+{
+	return board_peer_traffic(us->cs->board, us->cs->worker_row,
+				  us->cs->settings->peers[peer].row);
+}
+
+uint64_t up_peer_active(const struct ups *us, uint32_t peer)
+{
+	return board_shared_get(&row_of(us, peer)->active);
+}
+
+static void less(uint64_t *gauge)
+{
+	board_set(gauge, *gauge - 1);
+}
+
+/* What a process that died had in hand is nobody's any more. */
+static void empty(struct ups *us)
+{
+	board_bury_peers(us->cs->board, us->cs->worker_row);
+	board_set(&us->cs->row->up_conns, 0);
+	board_set(&us->cs->row->up_idle, 0);
+	us->high = us->open = 0;
+	us->free = us->doomed = UP_NONE;
+	timer_init(&us->timer, &us->up[0].timer, sizeof us->up[0], us->cs->clock->now_us);
+	for (uint32_t p = 0; p < us->cs->settings->peers_count; p++)
+		us->idle[p] = (struct up_list){.first = UP_NONE, .last = UP_NONE};
+}
+
+int ups_init(struct ups *us, struct conns *cs, struct arena *arena)
+{
+	*us = (struct ups){.cs = cs, .max = ups_max(cs->settings), .epoll_fd = -1};
+	us->up = arena_take(arena, ((size_t)us->max + 1) * sizeof us->up[0]);
+	us->idle = calloc((size_t)cs->settings->peers_count + 1, sizeof us->idle[0]);
+	if (us->up == NULL || us->idle == NULL)
+		return -1;
+	empty(us);
+	return 0;
+}
+
+void ups_forget(struct ups *us)
+{
+	empty(us);
+}
+
+void ups_free(struct ups *us)
+{
+	free(us->idle);
+	us->idle = NULL;
+}
+
+static uint64_t data_of(const struct ups *us, uint32_t u)
+{
+	return us->tag | (uint64_t)(us->up[u].number & ((1u << NUMBER_BITS) - 1)) << 32 | u;
+}
+
+uint32_t up_of_event(const struct ups *us, uint64_t data)
+{
+	uint32_t u = (uint32_t)data;
+
+	return u < us->high && !us->up[u].doomed && data == data_of(us, u) ? u : UP_NONE;
+}
+
+static uint32_t take_record(struct ups *us)
+{
+	uint32_t u = us->free;
+
+	if (u != UP_NONE)
+		us->free = us->up[u].link;
+	else if (us->high < us->max)
+		u = us->high++;
+	return u;
+}
+
+/* Idle lists. */
+
+static void idle_add(struct ups *us, uint32_t u)
+{
+	struct up_list *l = &us->idle[us->up[u].peer];
+
+	us->up[u].prev = UP_NONE;
+	us->up[u].link = l->first;
+	if (l->first != UP_NONE)
+		us->up[l->first].prev = u;
+	else
+		l->last = u;
+	l->first = u;
+	l->count++;
+	board_add(&up_traffic(us, us->up[u].peer)->idle, 1);
+	board_add(&us->cs->row->up_idle, 1);
+}
+
+static void idle_remove(struct ups *us, uint32_t u)
+{
+	struct up_list *l = &us->idle[us->up[u].peer];
+	struct up *up = up_at(us, u);
+
+	if (up->prev != UP_NONE)
+		us->up[up->prev].link = up->link;
+	else
+		l->first = up->link;
+	if (up->link != UP_NONE)
+		us->up[up->link].prev = up->prev;
+	else
+		l->last = up->prev;
+	l->count--;
+	up->link = up->prev = UP_NONE;
+	less(&up_traffic(us, up->peer)->idle);
+	less(&us->cs->row->up_idle);
+}
+
+/* Opening. */
+
+/* Starts to connect. Returns the descriptor, or -1 with errno. */
+static int dial(const struct peer *p)
+{
+	static const int on = 1;
+	int fd, error;
+
+	if (p->addr_len == 0) {
+		errno = EADDRNOTAVAIL;
+		return -1;
+	}
+	fd = socket(p->addr.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (p->addr.sa.sa_family != AF_UNIX)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (connect(fd, &p->addr.sa, p->addr_len) == 0 || errno == EINPROGRESS)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+static uint32_t open_new(struct ups *us, uint32_t peer)
+{
+	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
+	uint32_t u = take_record(us);
+	struct up *up;
+	int fd;
+
+	if (u == UP_NONE) {
+		errno = ENOBUFS;
+		return UP_NONE;
+	}
+	up = up_at(us, u);
+	fd = dial(&us->cs->settings->peers[peer]);
+	if (fd < 0) {
+		board_add(&up_traffic(us, peer)->connect_failures, 1);
+		up->state = UP_FREE;
+		up->link = us->free;
+		us->free = u;
+		return UP_NONE;
+	}
+	*up = (struct up){.fd = fd,
+			  .link = UP_NONE,
+			  .prev = UP_NONE,
+			  .conn = CONN_NONE,
+			  .peer = peer,
+			  .number = ++us->numbers,
+			  .state = UP_CONNECT,
+			  .opened_us = us->cs->clock->now_us};
+	timer_node_init(&up->timer);
+	us->open++;
+	board_add(&up_traffic(us, peer)->open, 1);
+	board_add(&us->cs->row->up_conns, 1);
+	board_add(&us->cs->row->fds, 1);
+	e.data.u64 = data_of(us, u);
+	if (epoll_ctl(us->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0)
+		return u;
+	up_close(us, u);
+	return UP_NONE;
+}
+
+/* Nothing has come since it became idle. */
+static bool is_quiet(const struct up *up)
+{
+	char c;
+
+	return (up->flags & (UP_READABLE | UP_PEER_DONE)) == 0 &&
+	       recv(up->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+static uint32_t reuse(struct ups *us, uint32_t peer, bool careful)
+{
+	uint32_t u;
+
+	while ((u = us->idle[peer].first) != UP_NONE) {
+		struct up *up = up_at(us, u);
+
+		if (!careful || is_quiet(up)) {
+			idle_remove(us, u);
+			up->state = UP_HEAD;
+			up->flags = 0;
+			up->deadline_us = 0;
+			return u;
+		}
+		up_close(us, u);
+	}
+	return UP_NONE;
+}
+
+uint32_t up_take(struct ups *us, uint32_t peer, bool fresh, bool careful)
+{
+	uint32_t u = fresh ? UP_NONE : reuse(us, peer, careful);
+
+	return u != UP_NONE ? u : open_new(us, peer);
+}
+
+void up_assign(struct ups *us, uint32_t u, uint32_t conn)
+{
+	struct up *up = up_at(us, u);
+	struct peer_traffic_row *t = up_traffic(us, up->peer);
+
+	up->conn = conn;
+	conn_at(us->cs, conn)->up = u + 1;
+	board_add(&t->active, 1);
+	(void)board_shared_add(&row_of(us, up->peer)->active, 1);
+	board_add(&t->requests, 1);
+	if (up->requests++ > 0) {
+		board_add(&t->reused, 1);
+		board_add(&us->cs->row->up_reused, 1);
+	}
+}
+
+void up_part(struct ups *us, uint32_t u)
+{
+	struct up *up = up_at(us, u);
+
+	if (up->conn == CONN_NONE)
+		return;
+	conn_at(us->cs, up->conn)->up = 0;
+	up->conn = CONN_NONE;
+	less(&up_traffic(us, up->peer)->active);
+	(void)board_shared_add(&row_of(us, up->peer)->active, (uint64_t)-1);
+}
+
+int up_connected(struct ups *us, uint32_t u)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+
+	if (getsockopt(us->up[u].fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+		return errno;
+	return error;
+}
+
+/* Ending. */
+
+static bool may_stay(const struct ups *us, uint32_t u)
+{
+	const struct up *up = up_at(us, u);
+	const struct upstream *p = up_upstream(us, u);
+	uint64_t now = us->cs->clock->now_us;
+
+	return (up->flags & UP_KEEP) != 0 && !us->cs->draining && p->keepalive_conns > 0 &&
+	       (p->keepalive_requests == 0 || up->requests < p->keepalive_requests) &&
+	       (p->keepalive_max_age_us == 0 || now - up->opened_us < p->keepalive_max_age_us);
+}
+
+void up_release(struct ups *us, uint32_t u)
+{
+	struct up *up = up_at(us, u);
+	const struct upstream *p = up_upstream(us, u);
+
+	if (up->doomed)
+		return;
+	up_part(us, u);
+	buf_drop(&us->cs->bufs, &up->in_buf);
+	if (!may_stay(us, u) || up->out_buf != BUF_NONE) {
+		up_close(us, u);
+		return;
+	}
+	up->in_len = up->scanned = 0;
+	/* The one that has been idle for longest makes room. */
+	if (us->idle[up->peer].count >= p->keepalive_conns)
+		up_close(us, us->idle[up->peer].last);
+	up->state = UP_IDLE;
+	idle_add(us, u);
+	up_set_deadline(
+	    us, u, p->keepalive_idle_us != 0 ? us->cs->clock->now_us + p->keepalive_idle_us : 0);
+}
+
+void up_close(struct ups *us, uint32_t u)
+{
+	struct up *up = up_at(us, u);
+
+	if (up->doomed)
+		return;
+	if (up->state == UP_IDLE)
+		idle_remove(us, u);
+	up_part(us, u);
+	close(up->fd);
+	up->fd = -1;
+	up->doomed = 1;
+	less(&up_traffic(us, up->peer)->open);
+	less(&us->cs->row->up_conns);
+	up->link = us->doomed;
+	us->doomed = u;
+	board_set(&us->cs->row->fds, us->cs->row->fds - 1);
+	us->cs->freed = true;
+}
+
+void up_cancel(struct ups *us, uint32_t u)
+{
+	board_add(&us->cs->row->up_cancelled, 1);
+	board_add(&up_traffic(us, us->up[u].peer)->cancelled, 1);
+	up_close(us, u);
+}
+
+void ups_bury(struct ups *us)
+{
+	while (us->doomed != UP_NONE) {
+		uint32_t u = us->doomed;
+		struct up *up = up_at(us, u);
+
+		us->doomed = up->link;
+		timer_cancel(&us->timer, u);
+		buf_drop(&us->cs->bufs, &up->in_buf);
+		buf_drop(&us->cs->bufs, &up->out_buf);
+		up->state = UP_FREE;
+		up->link = us->free;
+		us->free = u;
+		us->open--;
+	}
+}
+
+void ups_close_idle(struct ups *us)
+{
+	for (uint32_t p = 0; p < us->cs->settings->peers_count; p++)
+		while (us->idle[p].first != UP_NONE)
+			up_close(us, us->idle[p].first);
+}
+
+void up_set_deadline(struct ups *us, uint32_t u, uint64_t at_us)
+{
+	uint64_t armed = timer_at(&us->timer, u);
+
+	us->up[u].deadline_us = at_us;
+	/* One that fires too early is armed again then. */
+	if (at_us != 0 && (armed == 0 || armed > at_us + ((uint64_t)1 << TIMER_TICK_SHIFT)))
+		timer_arm(&us->timer, u, at_us);
+}
+
+/* What is known of a peer: by all workers together. */
+
+/* A third of a pool's peers, and at least one, are always kept: a request that every peer fails
+ * must not take the whole pool away. */
+static bool may_go(const struct ups *us, uint32_t peer)
+{
+	const struct settings *s = us->cs->settings;
+	const struct upstream *pool = &s->upstreams[s->peers[peer].upstream];
+	uint32_t gone = 0;
+
+	for (uint32_t k = 0; k < pool->peers_count; k++) {
+		uint32_t p = pool->first_peer + k;
+
+		if (p != peer &&
+		    (s->peers[p].down || s->peers[p].addr_len == 0 ||
+		     board_shared_get(&row_of(us, p)->failed_until_us) > us->cs->clock->now_us))
+			gone++;
+	}
+	return gone + 1 <= pool->peers_count * 2 / 3;
+}
+
+void up_failed(struct ups *us, uint32_t peer)
+{
+	const struct peer *p = &us->cs->settings->peers[peer];
+	struct peer_row *row = row_of(us, peer);
+	uint64_t now = us->cs->clock->now_us, before;
+
+	if (p->max_fails == 0)
+		return;
+	before = board_shared_add(&row->fails, 1);
+	if (before == 0 || board_shared_get(&row->failed_us) + p->fail_us < now) {
+		(void)board_shared_set(&row->failed_us, now);
+		(void)board_shared_set(&row->fails, 1);
+		before = 0;
+	}
+	if (before + 1 < p->max_fails || !may_go(us, peer))
+		return;
+	(void)board_shared_set(&row->fails, 0);
+	(void)board_shared_set(&row->failed_until_us, now + p->fail_us);
+	(void)board_shared_add(&row->ejections, 1);
+}
+
+void up_succeeded(struct ups *us, uint32_t peer)
+{
+	struct peer_row *row = row_of(us, peer);
+
+	/* Looked at first: a word that all workers write is not written for nothing. */
+	if (board_shared_get(&row->fails) != 0)
+		(void)board_shared_set(&row->fails, 0);
+}
+
+bool up_peer_well(const struct ups *us, uint32_t peer)
+{
+	const struct peer *p = &us->cs->settings->peers[peer];
+	const struct peer_row *row = row_of(us, peer);
+
+	return !p->down && p->addr_len != 0 &&
+	       board_shared_get(&row->failed_until_us) <= us->cs->clock->now_us &&
+	       (p->max_conns == 0 || board_shared_get(&row->active) < p->max_conns);
+}

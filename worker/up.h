@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Connections to peers: flat records in the worker's arena, beside those of clients and like them
+ * without pointers. One serves one exchange at a time; between two it is idle, kept for its peer's
+ * next request, and closed at once when the peer closes it or says anything unasked. A descriptor
+ * belongs to a record or is closed.
+ */
+#ifndef DROVER_WORKER_UP_H
+#define DROVER_WORKER_UP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/arena.h"
+#include "worker/conn.h"
+#include "worker/timer.h"
+
+#define UP_NONE UINT32_MAX
+
+enum up_state {
+	UP_FREE,
+	UP_CONNECT, /* being established; a request waits for it */
+	UP_HEAD,    /* the request is on its way, the response's head has not come */
+	UP_BODY,    /* the response's body */
+	UP_RELAY,   /* bytes either way, after 101 */
+	UP_IDLE
+};
+
+enum up_flag {
+	UP_READABLE = 1 << 0,   /* an edge said so and recv has not said EAGAIN since */
+	UP_PEER_DONE = 1 << 1,  /* the peer has closed its side: recv until 0 */
+	UP_KEEP = 1 << 2,       /* may be used again after this exchange */
+	UP_OLD_CLIENT = 1 << 3, /* the client speaks HTTP/1.0 */
+	UP_CHUNK_OUT = 1 << 4,  /* the response goes to the client in chunks */
+	UP_CHUNK_IN = 1 << 5,   /* the request's body goes to the peer in chunks */
+	UP_IDEMPOTENT = 1 << 6, /* the request may be sent again (RFC 9110 9.2.2) */
+	UP_BODY_SENT = 1 << 7,  /* some of the request's body has left: it cannot be sent again */
+	UP_ANSWERED = 1 << 8,   /* the response has begun towards the client */
+	UP_UPGRADE = 1 << 9,    /* the client asks for another protocol */
+	UP_READY = 1 << 10      /* on the ready list */
+};
+
+/* One connection to a peer. Times are CLOCK_MONOTONIC microseconds. */
+struct up {
+	struct timer_node timer;
+	int32_t fd;        /* owned; -1 once closed */
+	uint32_t link;     /* next free, next to bury, next ready, or next idle of its peer */
+	uint32_t prev;     /* previous idle of its peer */
+	uint32_t conn;     /* the client's record, or CONN_NONE */
+	uint32_t peer;     /* index in settings */
+	uint32_t location; /* of the exchange, in its server */
+	uint32_t requests; /* begun on it */
+	uint32_t number;   /* tells it from the next one in this record */
+	uint16_t flags;
+	uint8_t state;  /* enum up_state */
+	uint8_t doomed; /* closed, waiting to be buried at the end of the turn */
+	uint8_t method; /* enum http_method of the request */
+	uint8_t body;   /* enum http_body_kind of the response */
+	uint8_t tries;  /* peers that this request has been given to */
+	uint8_t spare;
+	uint64_t opened_us;
+	uint64_t since_us; /* of the request: when the peer got it */
+	uint64_t deadline_us;
+
+	/* To the peer: bytes that the socket has not taken. */
+	uint32_t out_buf;
+	uint32_t out_off; /* <= out_len */
+	uint32_t out_len;
+
+	/* From the peer: bytes that have been read and not passed on. */
+	uint32_t in_buf;
+	uint32_t in_len;
+	uint32_t scanned; /* of the head */
+
+	/* The response's body, as far as it is still to come. */
+	uint64_t body_left;
+	struct chunk_state chunk;
+};
+
+/* Idle connections of one peer: most recently used first. */
+struct up_list {
+	uint32_t first;
+	uint32_t last;
+	uint32_t count;
+};
+
+struct ups {
+	struct conns *cs;
+	struct up *up; /* in the arena, by index */
+	uint32_t max;
+	uint32_t high;
+	uint32_t free;
+	uint32_t doomed;
+	uint32_t numbers;
+	uint32_t open;
+	struct timer timer;
+	struct up_list *idle; /* by peer */
+	int epoll_fd;
+	uint64_t tag; /* of epoll's data; number and index are added */
+};
+
+size_t ups_room(const struct settings *s);
+/* Returns 0, or -1 with errno. */
+int ups_init(struct ups *us, struct conns *cs, struct arena *arena);
+/* After a crash: all of them are forgotten, their descriptors are nobody's. */
+void ups_forget(struct ups *us);
+void ups_free(struct ups *us);
+
+static inline struct up *up_at(const struct ups *us, uint32_t u)
+{
+	return &us->up[u];
+}
+
+static inline const struct peer *up_peer(const struct ups *us, uint32_t u)
+{
+	return &us->cs->settings->peers[us->up[u].peer];
+}
+
+static inline const struct upstream *up_upstream(const struct ups *us, uint32_t u)
+{
+	return &us->cs->settings->upstreams[up_peer(us, u)->upstream];
+}
+
+/* The record that an event's data means; UP_NONE: of a connection that is closed. */
+uint32_t up_of_event(const struct ups *us, uint64_t data);
+
+/*
+ * A connection to the peer: an idle one, or (fresh, or if there is none) a new one in state
+ * UP_CONNECT. careful: an idle one is looked at before it is given out, since what is sent on it
+ * cannot be sent twice. Returns UP_NONE with errno if there is none to be had.
+ */
+uint32_t up_take(struct ups *us, uint32_t peer, bool fresh, bool careful);
+
+/* The exchange of a client's record is this connection's from now on, until up_part(), up_release()
+ * or up_close(). */
+void up_assign(struct ups *us, uint32_t u, uint32_t conn);
+void up_part(struct ups *us, uint32_t u);
+
+/* UP_CONNECT: has it been established? Returns 0, or the error. */
+int up_connected(struct ups *us, uint32_t u);
+
+/* The exchange is over, all that the peer sent was used: kept idle, or closed. */
+void up_release(struct ups *us, uint32_t u);
+
+/* The exchange is given up: nothing more is wanted of the peer. */
+void up_cancel(struct ups *us, uint32_t u);
+
+/* Closes the descriptor and dooms the record. Safe to call twice. */
+void up_close(struct ups *us, uint32_t u);
+
+void up_set_deadline(struct ups *us, uint32_t u, uint64_t at_us);
+
+/* The peer did (not) do what it should: a number of failures in a row has it left alone for a
+ * while. */
+void up_failed(struct ups *us, uint32_t peer);
+void up_succeeded(struct ups *us, uint32_t peer);
+
+/* May requests go to this peer now? It is well, and has fewer in hand than it may have. */
+bool up_peer_well(const struct ups *us, uint32_t peer);
+
+/* Requests that the peer has in hand, over all workers. */
+uint64_t up_peer_active(const struct ups *us, uint32_t peer);
+
+/* The peer's row of this worker on the board. */
+struct peer_traffic_row *up_traffic(const struct ups *us, uint32_t peer);
+
+/* At the end of a turn: frees the records that were closed in it. */
+void ups_bury(struct ups *us);
+
+/* Closes all that are idle: nobody will want them. */
+void ups_close_idle(struct ups *us);
+
+#endif
