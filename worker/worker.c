@@ -24,6 +24,7 @@
 #include "worker/errlog.h"
 #include "worker/handover.h"
 #include "worker/http/files.h"
+#include "worker/http/proxy.h"
 #include "worker/http/serve.h"
 #include "worker/orphan.h"
 #include "worker/standby.h"
@@ -36,6 +37,7 @@
 #define TAG_CONTROL ((uint64_t)2 << TAG_SHIFT)
 #define TAG_GIVE    ((uint64_t)3 << TAG_SHIFT) /* the channel that connections leave by */
 #define TAG_ADOPT   ((uint64_t)5 << TAG_SHIFT) /* a new master */
+#define TAG_UP      ((uint64_t)6 << TAG_SHIFT) /* a connection to a peer */
 #define TAG_TAKE \
 	((uint64_t)4 << TAG_SHIFT) /* those that they come by: the lower half is the descriptor */
 
@@ -69,6 +71,7 @@ struct worker {
 	struct conns conns;
 	struct acceptor acceptor;
 	struct accesslog log;
+	struct ups ups;
 	struct http *http;
 	int epoll_fd;
 	bool orphan;
@@ -136,13 +139,17 @@ static int start(struct worker *w)
 	clock_read(&w->clock);
 	publish_identity(w);
 	if (arena_create(&w->arena, "drover-arena",
-			 conns_room(s) + accesslog_room(s) + arena_room(sizeof *w->legacy)) != 0)
+			 conns_room(s) + ups_room(s) + accesslog_room(s) +
+			     arena_room(sizeof *w->legacy)) != 0)
 		return fail("arena");
 	w->legacy = arena_take(&w->arena, sizeof *w->legacy);
 	w->legacy->history.owner = getpid();
 	standby_note_crashes(&w->legacy->history);
 	if (conns_init(&w->conns, &conns_env, &w->arena) != 0)
 		return fail("connection records");
+	if (ups_init(&w->ups, &w->conns, &w->arena) != 0)
+		return fail("records of connections to peers");
+	w->conns.ups = &w->ups;
 	if (accesslog_init(&w->log, s, &w->arena, w->env->log_fds, w->row) != 0)
 		return fail("access log");
 	w->http = calloc(1, sizeof *w->http);
@@ -151,12 +158,15 @@ static int start(struct worker *w)
 	w->http->cs = &w->conns;
 	w->http->settings = s;
 	w->http->log = &w->log;
+	w->http->ups = &w->ups;
 	w->http->files = files_new(s, &w->conns.files, w->row);
 	if (w->http->files == NULL)
 		return fail("file cache");
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (w->epoll_fd < 0 || poll_control(w) != 0)
 		return fail("epoll");
+	w->ups.epoll_fd = w->epoll_fd;
+	w->ups.tag = TAG_UP;
 	if (acceptor_init(&w->acceptor, &w->conns, w->env, w->epoll_fd, TAG_LISTEN) != 0)
 		return fail("listening sockets");
 	return 0;
@@ -617,6 +627,14 @@ static void read_control(struct worker *w)
 	}
 }
 
+static void serve_up(struct worker *w, uint64_t data, uint32_t events)
+{
+	uint32_t u = up_of_event(&w->ups, data);
+
+	if (u != UP_NONE)
+		proxy_event(w->http, u, events);
+}
+
 static void serve_events(struct worker *w, int count)
 {
 	for (int k = 0; k < count; k++) {
@@ -628,6 +646,8 @@ static void serve_events(struct worker *w, int count)
 			continue;
 		if (tag == TAG_CONN)
 			http_event(w->http, which, w->events[k].events);
+		else if (tag == TAG_UP)
+			serve_up(w, data, w->events[k].events);
 		else if (tag == TAG_LISTEN)
 			accept_batch(w, which);
 		else if (tag == TAG_TAKE)
@@ -667,6 +687,13 @@ static void fire(void *arg, uint32_t i)
 	struct worker *w = arg;
 
 	http_timer(w->http, i);
+}
+
+static void fire_up(void *arg, uint32_t u)
+{
+	struct worker *w = arg;
+
+	proxy_timer(w->http, u);
 }
 
 static void tick(struct worker *w)
@@ -723,6 +750,7 @@ static int wait_ms(const struct worker *w)
 	if (hang_us != 0 && hang_us / 4 < us)
 		us = hang_us / 4;
 	us = timer_wait_us(&w->conns.timer, w->clock.now_us, us);
+	us = timer_wait_us(&w->ups.timer, w->clock.now_us, us);
 	us = acceptor_wait_us(&w->acceptor, us);
 	us = until(w, w->legacy->drain_us, us);
 	us = until(w, w->alone_us, us);
@@ -820,6 +848,7 @@ static void take_over(struct worker *w)
 	board_add(&w->row->takeovers, 1);
 	forget_heap(w);
 	takeover_rebuild(&w->conns, unserved_us, &t);
+	ups_forget(&w->ups);
 	close_strays(w);
 	w->http->files = files_new(w->env->settings, &w->conns.files, w->row);
 	if (w->http->files == NULL ||
@@ -892,6 +921,8 @@ static void turn(struct worker *w)
 	if (w->conns.ready != CONN_NONE)
 		serve_ready(w);
 	timer_run(&w->conns.timer, w->clock.now_us, fire, w);
+	timer_run(&w->ups.timer, w->clock.now_us, fire_up, w);
+	ups_bury(&w->ups);
 	conns_bury(&w->conns);
 	give(w);
 	give_some(w);
@@ -918,6 +949,7 @@ static void end(struct worker *w)
 	files_free(w->http->files);
 	accesslog_free(&w->log);
 	acceptor_free(&w->acceptor);
+	ups_free(&w->ups);
 	conns_free(&w->conns);
 	arena_destroy(&w->arena);
 	close(w->epoll_fd);

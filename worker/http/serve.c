@@ -16,6 +16,7 @@
 #include "worker/http/body.h"
 #include "worker/http/exchange.h"
 #include "worker/http/logline.h"
+#include "worker/http/proxy.h"
 #include "worker/http/route.h"
 
 /* Fairness: so many requests, and so many reads, of one connection before the others get their
@@ -108,11 +109,25 @@ static void publish(struct http *h, uint32_t i, const char *base)
 	board_write_end(&row->seq);
 }
 
+/* Whether the request is proxied: what is wrong with it otherwise is found out where it is
+ * answered. */
+static bool goes_to_peer(struct http *h, uint32_t i, const char *base, struct reply_ctx *ctx)
+{
+	if (h->settings->upstreams_count == 0)
+		return false;
+	*ctx = exchange_ctx(h, i);
+	ctx->base = base;
+	ctx->req = &h->req;
+	return exchange_find(h, i, ctx) == 0 && ctx->location != NULL &&
+	       ctx->location->kind == LOCATION_PROXY;
+}
+
 static enum step serve_request(struct http *h, uint32_t i, const char *base, size_t len,
 			       size_t *used)
 {
 	struct conn *c = conn_at(h->cs, i);
 	const struct http_request *req = &h->req;
+	struct reply_ctx ctx;
 
 	*used = req->head_len;
 	c->server = route_server(h->settings->route, c->listener, base + req->host.off,
@@ -124,6 +139,8 @@ static enum step serve_request(struct http *h, uint32_t i, const char *base, siz
 		exchange_last(c, CLOSE_NO_KEEPALIVE);
 	if (req->close_requested)
 		c->flags |= CONN_PEER_QUIET;
+	if (goes_to_peer(h, i, base, &ctx))
+		return proxy_begin(h, i, base, &ctx);
 	if (req->chunked || req->content_length > 0)
 		return serve_body(h, i, base, len, used);
 	return exchange_respond(h, i, base);
@@ -162,7 +179,8 @@ static void begin_head(struct http *h, uint32_t i)
 /* While the body comes in, and for the log line of a response that waits. */
 static bool needs_head(const struct http *h, uint32_t i)
 {
-	return conn_row(h->cs, i)->state == CONN_BODY || exchange_server(h, i)->log >= 0;
+	return conn_row(h->cs, i)->state == CONN_BODY || exchange_server(h, i)->log >= 0 ||
+	       conn_at(h->cs, i)->up != 0;
 }
 
 /* Serves the requests in base[0 .. len), which lies in scratch or in the record's buffer; keeps
@@ -280,7 +298,8 @@ static bool reading(const struct http *h, uint32_t i)
 	const struct conn *c = conn_at(h->cs, i);
 	uint8_t state = conn_row(h->cs, i)->state;
 
-	return !c->doomed && (state == CONN_IDLE || state == CONN_HEAD || state == CONN_BODY);
+	return !c->doomed && c->up == 0 &&
+	       (state == CONN_IDLE || state == CONN_HEAD || state == CONN_BODY);
 }
 
 /* Where the next bytes go: bodies into scratch, an unfinished head behind what there is of it. */
@@ -375,6 +394,10 @@ static void write_on(struct http *h, uint32_t i)
 /* Goes on with whatever the connection was doing, as far as it goes. */
 static void step_on(struct http *h, uint32_t i)
 {
+	if (conn_at(h->cs, i)->up != 0) {
+		proxy_go_on(h, i);
+		return;
+	}
 	switch ((enum conn_state)conn_row(h->cs, i)->state) {
 	case CONN_IDLE:
 	case CONN_HEAD:
@@ -400,44 +423,50 @@ static void step_on(struct http *h, uint32_t i)
 
 /* The record being worked on is marked on the board, so that after a crash it is known which one it
  * was. */
-static void touch(struct http *h, uint32_t i)
+void http_touch(struct http *h, uint32_t i)
 {
 	__atomic_store_n(&h->cs->row->touching, i + 1, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-static void settle(struct http *h, uint32_t i)
+void http_settle(struct http *h, uint32_t i)
 {
 	conn_settle(h->cs, i);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&h->cs->row->touching, 0, __ATOMIC_RELAXED);
 }
 
+void http_continue(struct http *h, uint32_t i)
+{
+	(void)take_kept(h, i);
+	read_all(h, i);
+}
+
 void http_open(struct http *h, uint32_t i)
 {
-	touch(h, i);
+	http_touch(h, i);
 	conn_at(h->cs, i)->flags |= CONN_READABLE;
 	read_all(h, i);
-	settle(h, i);
+	http_settle(h, i);
 }
 
 void http_event(struct http *h, uint32_t i, uint32_t events)
 {
 	struct conn *c = conn_at(h->cs, i);
-	bool sending = conn_row(h->cs, i)->state == CONN_SEND;
+	bool sending = conn_row(h->cs, i)->state == CONN_SEND && conn_at(h->cs, i)->up == 0;
 
 	if (c->doomed)
 		return;
-	touch(h, i);
+	http_touch(h, i);
 	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
 		c->flags |= CONN_READABLE;
 	if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0)
 		c->flags |= CONN_PEER_DONE;
-	if (sending && (events & (EPOLLHUP | EPOLLERR)) != 0)
+	if ((sending || c->up != 0) && (events & (EPOLLHUP | EPOLLERR)) != 0)
 		(void)exchange_abandon(h, i, CLOSE_CLIENT_ABORT, false);
 	else if (!sending || (events & EPOLLOUT) != 0)
 		step_on(h, i);
-	settle(h, i);
+	http_settle(h, i);
 }
 
 void http_go_on(struct http *h, uint32_t i)
@@ -445,12 +474,12 @@ void http_go_on(struct http *h, uint32_t i)
 	struct conn *c = conn_at(h->cs, i);
 	uint8_t state = conn_row(h->cs, i)->state;
 
-	touch(h, i);
+	http_touch(h, i);
 	if ((state == CONN_IDLE || state == CONN_HEAD) && c->in_len > 0)
 		(void)take_kept(h, i);
 	if (!c->doomed)
 		step_on(h, i);
-	settle(h, i);
+	http_settle(h, i);
 }
 
 void http_resume(struct http *h, uint32_t i)
@@ -507,6 +536,10 @@ static void expire(struct http *h, uint32_t i, enum deadline d)
 	}
 	if (state == CONN_SEND && d == DEADLINE_SEND && moves_on(h, i))
 		return;
+	if (conn_at(h->cs, i)->up != 0) {
+		proxy_expire(h, i, d);
+		return;
+	}
 	exchange_expired(h, d);
 	if (state == CONN_HEAD || state == CONN_BODY)
 		time_out(h, i);
@@ -550,10 +583,10 @@ void http_timer(struct http *h, uint32_t i)
 	/* One that is on its way is settled when it comes back, or by its new worker. */
 	if (conn_at(h->cs, i)->doomed || (conn_at(h->cs, i)->flags & CONN_MOVING) != 0)
 		return;
-	touch(h, i);
+	http_touch(h, i);
 	d = due(h, i);
 	if (conn_at(h->cs, i)->doomed) {
-		settle(h, i);
+		http_settle(h, i);
 		return;
 	}
 	if (d == DEADLINES_COUNT && conn_too_slow(h->cs, i, moved_bytes(h, i)))
@@ -563,7 +596,7 @@ void http_timer(struct http *h, uint32_t i)
 	else if (conn_row(h->cs, i)->state == CONN_SEND)
 		/* A file that shrank gives no edge: trying finds out. */
 		step_on(h, i);
-	settle(h, i);
+	http_settle(h, i);
 }
 
 void http_drain(struct http *h, uint64_t grace_us)

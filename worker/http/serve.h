@@ -14,6 +14,8 @@
 #include "worker/conn.h"
 #include "worker/http/files.h"
 #include "worker/http/reply.h"
+#include "worker/http/response.h"
+#include "worker/up.h"
 
 /* Bytes read from a socket at once; a whole head fits. */
 enum {
@@ -26,13 +28,23 @@ struct http {
 	const struct settings *settings;
 	struct files *files;
 	struct accesslog *log;
+	struct ups *ups;
 	bool lame_duck;          /* the health location says 503, every response is the last on its
 				    connection */
 	struct http_request req; /* of the event being served */
 	struct reply reply;
+	struct http_response response; /* of a peer */
 	char path[HTTP_PATH_SIZE];
 	char scratch[HTTP_SCRATCH];
 };
+
+/* A response is over and the connection goes on: what it has for us is served. */
+void http_continue(struct http *h, uint32_t i);
+
+/* The record being worked on is marked on the board, so that after a crash it is known which one it
+ * was; and unmarked, with its timer armed. */
+void http_touch(struct http *h, uint32_t i);
+void http_settle(struct http *h, uint32_t i);
 
 /* A new connection (state HEAD): reads at once, since a request often came with it. */
 void http_open(struct http *h, uint32_t i);

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Proxied exchanges: see proxy.h. Bytes are read into the worker's scratch and written from there;
+ * only what the reader does not take at once is kept: of the request raw in the client's in_buf and
+ * framed in the peer's out_buf, of the response raw in the peer's in_buf and framed in the client's
+ * out_buf. Nobody is read from while the other one has something kept, so a slow reader costs two
+ * buffers and slows the writer down.
+ */
+#include "worker/http/proxy_parts.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "worker/errlog.h"
+#include "worker/http/body.h"
+
+/* What was kept for the client. False: it is still not taken, or the client is gone. */
+static bool flush_down(struct http *h, uint32_t i)
+{
+	struct conn *c = conn_at(h->cs, i);
+	uint64_t before = c->sent;
+	enum send_result result;
+
+	if (c->out_buf == BUF_NONE)
+		return true;
+	result = send_more(h->cs, i);
+	if (result == SEND_LOST || result == SEND_FAILED) {
+		proxy_client_gone(h, i);
+		return false;
+	}
+	if (c->sent > before)
+		conn_extend(h->cs, i);
+	if (result != SEND_DONE)
+		return false;
+	if (conn_row(h->cs, i)->state == CONN_SEND)
+		conn_set_state(h->cs, i, CONN_RESPOND);
+	if (proxy_up(h, i)->state == UP_BODY)
+		proxy_set_deadline(h, proxy_up(h, i), proxy_pool(h, proxy_up(h, i))->between_us);
+	return true;
+}
+
+/* Nobody waits for the answer any more (a client that closes its side is taken to be gone). */
+static bool nobody_waits(const struct http *h, uint32_t i)
+{
+	const struct conn *c = conn_at(h->cs, i);
+
+	return !c->doomed && c->up != 0 && (c->flags & CONN_PEER_DONE) != 0 &&
+	       (c->flags & CONN_BODY_OPEN) == 0 && proxy_up(h, i)->state != UP_RELAY;
+}
+
+void proxy_go_on(struct http *h, uint32_t i)
+{
+	struct conn *c = conn_at(h->cs, i);
+
+	if ((c->flags & CONN_CONTINUE) != 0 && body_invite(h, i) == STEP_CLOSE)
+		return;
+	if (nobody_waits(h, i)) {
+		proxy_client_gone(h, i);
+		return;
+	}
+	if (proxy_up(h, i)->state != UP_CONNECT && !proxy_flush(h, proxy_up(h, i)))
+		conn_extend(h->cs, i);
+	proxy_pump_request(h, i);
+	if (!c->doomed && c->up != 0 && flush_down(h, i))
+		proxy_pump_response(h, i);
+}
+
+void proxy_expire(struct http *h, uint32_t i, enum deadline d)
+{
+	struct conn *c = conn_at(h->cs, i);
+	uint32_t u = c->up - 1;
+	bool answered = (up_at(h->ups, u)->flags & UP_ANSWERED) != 0;
+	int status = conn_row(h->cs, i)->state == CONN_BODY && d != DEADLINE_REQUEST ? 408 : 504;
+
+	exchange_expired(h, d);
+	if (answered) {
+		(void)exchange_abandon(h, i, CLOSE_EXPIRED, true);
+		return;
+	}
+	up_cancel(h->ups, u);
+	proxy_answer(h, i, status);
+}
+
+static void connected(struct http *h, uint32_t u)
+{
+	struct up *up = up_at(h->ups, u);
+	int error = up_connected(h->ups, u);
+
+	if (error != 0) {
+		errlog(ERRLOG_WARN, "peer %s of upstream \"%s\": connect: %s",
+		       h->settings->peers[up->peer].address, proxy_pool(h, up)->name,
+		       strerror(error));
+		proxy_peer_failed(h, u, 502, false);
+		return;
+	}
+	up->state = UP_HEAD;
+	board_add(&h->cs->row->up_connects, 1);
+	(void)proxy_flush(h, up);
+	proxy_await(h, up->conn, up);
+}
+
+void proxy_event(struct http *h, uint32_t u, uint32_t events)
+{
+	struct up *up = up_at(h->ups, u);
+	uint32_t i = up->conn;
+
+	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+		up->flags |= UP_READABLE;
+	if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0)
+		up->flags |= UP_PEER_DONE;
+	if (up->state == UP_IDLE) {
+		/* An edge for room to write says nothing. */
+		if ((up->flags & (UP_READABLE | UP_PEER_DONE)) != 0)
+			up_close(h->ups, u);
+		return;
+	}
+	http_touch(h, i);
+	if (up->state == UP_CONNECT && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0)
+		connected(h, u);
+	if (!conn_at(h->cs, i)->doomed && conn_at(h->cs, i)->up == u + 1)
+		proxy_go_on(h, i);
+	http_settle(h, i);
+}
+
+void proxy_timer(struct http *h, uint32_t u)
+{
+	struct up *up = up_at(h->ups, u);
+	uint32_t i = up->conn;
+
+	if (up->doomed || up->deadline_us == 0)
+		return;
+	if (up->deadline_us > proxy_now(h)) {
+		up_set_deadline(h->ups, u, up->deadline_us);
+		return;
+	}
+	if (up->state == UP_IDLE) {
+		up_close(h->ups, u);
+		return;
+	}
+	http_touch(h, i);
+	board_add(&h->cs->row->up_timeouts, 1);
+	exchange_expired(h, up->state == UP_CONNECT ? DEADLINE_CONNECT
+			    : up->state == UP_HEAD  ? DEADLINE_RESPONSE
+						    : DEADLINE_BETWEEN);
+	proxy_peer_failed(h, u, 504, false);
+	http_settle(h, i);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Proxied exchanges: a client's record, a record of a connection to a peer (worker/up.h), and bytes
+ * that go between them in both directions at the same time, each as fast as its reader takes it.
+ * The client's record names the peer's and the other way round; nothing else is kept.
+ *
+ * The client's state: BODY while its request is still coming in and no answer has begun; RESPOND
+ * while the peer is waited for; SEND while the client is; RELAY after a 101.
+ */
+#ifndef DROVER_WORKER_HTTP_PROXY_H
+#define DROVER_WORKER_HTTP_PROXY_H
+
+#include "worker/http/exchange.h"
+#include "worker/http/serve.h"
+#include "worker/up.h"
+
+/*
+ * Begins the exchange for the request in h->req, whose head is at base and whose location ctx
+ * names. The caller keeps the head and what has come behind it in the record: STEP_AGAIN. Or an
+ * error has been answered.
+ */
+enum step proxy_begin(struct http *h, uint32_t i, const char *base, const struct reply_ctx *ctx);
+
+/* Goes on in both directions, as far as it goes. */
+void proxy_go_on(struct http *h, uint32_t i);
+
+/* A deadline of the client's record has passed. */
+void proxy_expire(struct http *h, uint32_t i, enum deadline d);
+
+/* epoll events of a connection to a peer, and its timer. */
+void proxy_event(struct http *h, uint32_t u, uint32_t events);
+void proxy_timer(struct http *h, uint32_t u);
+
+#endif

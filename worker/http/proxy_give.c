@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Giving a request to a peer: see proxy_parts.h. Which peer, the head that it gets, and what is
+ * done when it fails.
+ */
+#include "worker/http/proxy_parts.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "worker/balance.h"
+#include "worker/errlog.h"
+#include "worker/http/body.h"
+#include "worker/http/forward.h"
+#include "worker/http/route.h"
+
+static bool is_idempotent(unsigned method)
+{
+	return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_OPTIONS ||
+	       method == HTTP_PUT || method == HTTP_DELETE;
+}
+
+static const char *address_of(const struct conn_row *row, char text[INET6_ADDRSTRLEN])
+{
+	if (row->family == 4)
+		return inet_ntop(AF_INET, row->peer + 12, text, INET6_ADDRSTRLEN);
+	if (row->family == 6)
+		return inet_ntop(AF_INET6, row->peer, text, INET6_ADDRSTRLEN);
+	return NULL;
+}
+
+static bool is_trusted(const struct location *l, const struct conn_row *row)
+{
+	struct in6_addr peer;
+
+	memcpy(&peer, row->peer, sizeof peer);
+	for (uint32_t k = 0; k < l->trusted_count; k++)
+		if (route_in_network(&l->trusted[k], &peer))
+			return true;
+	return false;
+}
+
+/* What is left of the request's own time; 0: it has no limit. UINT64_MAX: nothing is left. */
+static uint64_t time_left_us(const struct http *h, uint32_t i)
+{
+	const struct conn_row *row = conn_row(h->cs, i);
+	uint64_t limit = conn_deadlines(h->cs, i)->at_us[DEADLINE_REQUEST];
+
+	if (limit == 0 || row->request_us == 0)
+		return 0;
+	return row->request_us + limit > proxy_now(h) ? row->request_us + limit - proxy_now(h)
+						      : UINT64_MAX;
+}
+
+/* The head for the peer, in h->reply.text. Returns its length, or -1. */
+static int write_head(struct http *h, uint32_t i, const char *base, const struct reply_ctx *ctx,
+		      const struct up *up)
+{
+	const struct conn_row *row = conn_row(h->cs, i);
+	uint64_t left = time_left_us(h, i);
+	char address[INET6_ADDRSTRLEN];
+	const struct forward_request f = {
+	    .base = base,
+	    .req = &h->req,
+	    .location = ctx->location,
+	    .path = ctx->path,
+	    .path_len = ctx->path_len,
+	    .peer = h->settings->peers[up->peer].address,
+	    .address = address_of(row, address),
+	    .scheme = "http",
+	    .trusted = is_trusted(ctx->location, row),
+	    .upgrade = (up->flags & UP_UPGRADE) != 0,
+	    .framing = h->req.chunked      ? FORWARD_CHUNKED
+		       : h->req.has_length ? FORWARD_LENGTH
+					   : FORWARD_NO_BODY,
+	    .length = h->req.content_length,
+	    .timeout_ms = left != 0 ? (left + 999) / 1000 : 0,
+	};
+
+	return forward_request(h->reply.text, PROXY_HEAD_MOST, &f);
+}
+
+static void describe(struct http *h, struct up *up, const char *base, const struct reply_ctx *ctx)
+{
+	up->location = ctx->location->id;
+	up->method = h->req.method;
+	up->flags &= UP_READABLE | UP_PEER_DONE;
+	if (h->req.minor == 0)
+		up->flags |= UP_OLD_CLIENT;
+	if (h->req.chunked)
+		up->flags |= UP_CHUNK_IN;
+	if (is_idempotent(h->req.method))
+		up->flags |= UP_IDEMPOTENT;
+	if (forward_may_upgrade(base, &h->req))
+		up->flags |= UP_UPGRADE;
+}
+
+/* The peer has been given the request, or as much of it as there is. */
+void proxy_await(struct http *h, uint32_t i, struct up *up)
+{
+	up->since_us = proxy_now(h);
+	if (up->state == UP_CONNECT)
+		proxy_set_deadline(h, up, proxy_pool(h, up)->connect_us);
+	else if ((conn_at(h->cs, i)->flags & CONN_BODY_OPEN) == 0)
+		proxy_set_deadline(h, up, proxy_pool(h, up)->response_us);
+	else
+		proxy_set_deadline(h, up, 0);
+}
+
+/* Gives the request to the connection u. */
+static bool give(struct http *h, uint32_t i, const char *base, const struct reply_ctx *ctx,
+		 uint32_t u, unsigned tries)
+{
+	struct up *up = up_at(h->ups, u);
+	struct iovec iov = {h->reply.text, 0};
+	int len;
+
+	describe(h, up, base, ctx);
+	up->tries = (uint8_t)tries;
+	up_assign(h->ups, u, i);
+	len = write_head(h, i, base, ctx, up);
+	if (len >= 0) {
+		iov.iov_len = (size_t)len;
+		if (proxy_write(h, up, &iov, 1)) {
+			proxy_await(h, i, up);
+			return true;
+		}
+	}
+	up_close(h->ups, u);
+	return false;
+}
+
+/* An answer of our own, in place of the peer's. */
+static enum step fail(struct http *h, uint32_t i, const char *base, int status)
+{
+	struct conn *c = conn_at(h->cs, i);
+
+	if ((c->flags & CONN_BODY_OPEN) == 0)
+		return exchange_fail(h, i, base, status);
+	/* The rest of the request's body is not read. */
+	c->flags &= (uint16_t)~CONN_BODY_OPEN;
+	return exchange_error(h, i, base, status, CLOSE_ERROR);
+}
+
+static uint64_t hash_bytes(const void *p, size_t len)
+{
+	const unsigned char *s = p;
+	uint64_t h = 14695981039346656037u; /* FNV-1a */
+
+	for (size_t k = 0; k < len; k++)
+		h = (h ^ s[k]) * 1099511628211u;
+	return h;
+}
+
+static bool same_name(const char *a, size_t len, const char *name)
+{
+	return strncasecmp(a, name, len) == 0 && name[len] == '\0';
+}
+
+/* The value of a cookie in a Cookie field (RFC 6265 4.2.1); len 0: it is not there. */
+static struct http_span find_cookie(const char *base, struct http_span field, const char *name)
+{
+	const char *p = base + field.off, *end = p + field.len;
+	size_t len = strlen(name);
+
+	while (p < end) {
+		const char *semicolon = memchr(p, ';', (size_t)(end - p));
+		const char *stop = semicolon != NULL ? semicolon : end;
+
+		while (p < stop && (*p == ' ' || *p == '\t'))
+			p++;
+		if ((size_t)(stop - p) > len && memcmp(p, name, len) == 0 && p[len] == '=')
+			return (struct http_span){(uint32_t)(p + len + 1 - base),
+						  (uint32_t)(stop - p - (ptrdiff_t)len - 1)};
+		p = semicolon != NULL ? semicolon + 1 : end;
+	}
+	return (struct http_span){0, 0};
+}
+
+static uint64_t hash_field(const struct http *h, const struct upstream *pool, const char *base)
+{
+	bool cookie = pool->hash_of == HASH_COOKIE;
+	const char *name = cookie ? "cookie" : pool->hash_name;
+
+	for (uint16_t k = 0; k < h->req.fields; k++) {
+		const struct http_field *f = &h->req.field[k];
+		struct http_span value = f->value;
+
+		if (!same_name(base + f->name.off, f->name.len, name))
+			continue;
+		if (cookie)
+			value = find_cookie(base, value, pool->hash_name);
+		if (value.len > 0)
+			return hash_bytes(base + value.off, value.len);
+	}
+	return 0;
+}
+
+/* What the pool hashes by; where the request has no such thing, the client's address. */
+static uint64_t hash_key(const struct http *h, uint32_t i, const char *base,
+			 const struct reply_ctx *ctx)
+{
+	const struct upstream *pool = &h->settings->upstreams[ctx->location->upstream];
+	uint64_t key = 0;
+
+	if (pool->hash_of == HASH_PATH)
+		key = hash_bytes(ctx->path, ctx->path_len);
+	else if (pool->hash_of != HASH_ADDRESS)
+		key = hash_field(h, pool, base);
+	return key != 0 ? key : hash_bytes(conn_row(h->cs, i)->peer, 16);
+}
+
+/*
+ * Finds a peer for the request and gives it to it. avoid: one that has just failed, or UINT32_MAX.
+ * Returns STEP_AGAIN, or what an error's answer came to.
+ */
+static enum step attempt(struct http *h, uint32_t i, const char *base, const struct reply_ctx *ctx,
+			 uint32_t avoid, unsigned tries, bool fresh)
+{
+	const struct upstream *pool = &h->settings->upstreams[ctx->location->upstream];
+	bool careful = !is_idempotent(h->req.method);
+
+	uint64_t key = pool->balance == BALANCE_HASH ? hash_key(h, i, base, ctx) : 0;
+
+	for (; tries <= pool->retries + 1; tries++) {
+		uint32_t peer = balance_pick(h->ups, pool, avoid, key), u;
+
+		if (peer == BALANCE_NONE)
+			return fail(h, i, base, 503);
+		u = up_take(h->ups, peer, fresh, careful);
+		if (u != UP_NONE)
+			return give(h, i, base, ctx, u, tries) ? STEP_AGAIN : fail(h, i, base, 500);
+		if (errno == ENOBUFS || errno == EMFILE || errno == ENFILE)
+			return fail(h, i, base, 503);
+		up_failed(h->ups, peer);
+		avoid = peer;
+	}
+	return fail(h, i, base, 502);
+}
+
+enum step proxy_begin(struct http *h, uint32_t i, const char *base, const struct reply_ctx *ctx)
+{
+	struct conn *c = conn_at(h->cs, i);
+	bool body = h->req.chunked || h->req.content_length > 0;
+	enum step step;
+
+	if (body) {
+		step = body_begin(h, i, base);
+		if (step != STEP_NEXT)
+			return step;
+		c->flags |= CONN_BODY_OPEN;
+	}
+	conn_set_state(h->cs, i, body ? CONN_BODY : CONN_RESPOND);
+	step = attempt(h, i, base, ctx, UINT32_MAX, 1, false);
+	/* What has come of the body is looked at once it lies in the record. */
+	if (body && step == STEP_AGAIN)
+		conn_ready(h->cs, i);
+	return step;
+}
+
+/* A proxied connection has answered, and lives on or not. */
+void proxy_after(struct http *h, uint32_t i, enum step step)
+{
+	if (step == STEP_NEXT)
+		http_continue(h, i);
+}
+
+/* For the log line, the request's head is read again. */
+const char *proxy_log_base(struct http *h, uint32_t i)
+{
+	if (exchange_server(h, i)->log < 0 || !exchange_recall(h, i))
+		return NULL;
+	return buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
+}
+
+void proxy_answer(struct http *h, uint32_t i, int status)
+{
+	const struct conn *c = conn_at(h->cs, i);
+	const char *base = exchange_recall(h, i) ? buf_data(&h->cs->bufs, c->in_buf) : NULL;
+
+	proxy_after(h, i, fail(h, i, base, status));
+}
+
+static bool may_repeat(const struct http *h, const struct up *up, bool stale)
+{
+	if ((up->flags & (UP_ANSWERED | UP_BODY_SENT)) != 0)
+		return false;
+	if (up->state != UP_CONNECT && (up->flags & UP_IDEMPOTENT) == 0)
+		return false;
+	return stale || up->tries <= proxy_pool(h, up)->retries;
+}
+
+static void repeat(struct http *h, uint32_t i, uint32_t avoid, unsigned tries, bool fresh)
+{
+	struct reply_ctx ctx = exchange_ctx(h, i);
+	int status;
+
+	if (!exchange_recall(h, i)) {
+		proxy_answer(h, i, 502);
+		return;
+	}
+	ctx.base = buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
+	ctx.req = &h->req;
+	status = exchange_find(h, i, &ctx);
+	if (status != 0 || ctx.location->kind != LOCATION_PROXY) {
+		proxy_answer(h, i, 502);
+		return;
+	}
+	board_add(&h->cs->row->up_retries, 1);
+	proxy_after(h, i, attempt(h, i, ctx.base, &ctx, avoid, tries, fresh));
+}
+
+/* The peer did not do what it should have done: another one may, or the client is told. */
+void proxy_peer_failed(struct http *h, uint32_t u, int status, bool stale)
+{
+	struct up *up = up_at(h->ups, u);
+	uint32_t i = up->conn, peer = up->peer;
+	bool again = may_repeat(h, up, stale), answered = (up->flags & UP_ANSWERED) != 0;
+	unsigned tries = up->tries;
+
+	up_close(h->ups, u);
+	if (!stale)
+		up_failed(h->ups, peer);
+	if (again)
+		repeat(h, i, stale ? UINT32_MAX : peer, stale ? tries : tries + 1, stale);
+	else if (answered)
+		(void)exchange_abandon(h, i, CLOSE_ERROR, true);
+	else
+		proxy_answer(h, i, status);
+}
+
+void proxy_bad_response(struct http *h, uint32_t u, const char *what)
+{
+	const struct up *up = up_at(h->ups, u);
+
+	board_add(&h->cs->row->up_bad_responses, 1);
+	errlog(ERRLOG_WARN, "peer %s of upstream \"%s\": bad response: %s; connection %llu, \"%s\"",
+	       h->settings->peers[up->peer].address, proxy_pool(h, up)->name, what,
+	       (unsigned long long)conn_row(h->cs, up->conn)->id,
+	       conn_row(h->cs, up->conn)->request);
+	proxy_peer_failed(h, u, 502, false);
+}

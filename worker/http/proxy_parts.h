@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the proxy share: proxy_give.c gives a request to a peer, or to another one when
+ * that fails; proxy_request.c passes its body on; proxy_response.c passes the answer back; proxy.c
+ * drives them by events and timers.
+ */
+#ifndef DROVER_WORKER_HTTP_PROXY_PARTS_H
+#define DROVER_WORKER_HTTP_PROXY_PARTS_H
+
+#include <sys/uio.h>
+
+#include "worker/http/piece.h"
+#include "worker/http/proxy.h"
+
+enum {
+	PROXY_HEAD_MOST = 32 * 1024,
+	PROXY_READS_A_TURN = 8 /* fairness: of one side before others get their turn */
+};
+
+static inline struct up *proxy_up(const struct http *h, uint32_t i)
+{
+	return up_at(h->ups, conn_at(h->cs, i)->up - 1);
+}
+
+static inline uint64_t proxy_now(const struct http *h)
+{
+	return h->cs->clock->now_us;
+}
+
+static inline const struct upstream *proxy_pool(const struct http *h, const struct up *up)
+{
+	return &h->settings->upstreams[h->settings->peers[up->peer].upstream];
+}
+
+static inline void proxy_set_deadline(struct http *h, const struct up *up, uint64_t setting)
+{
+	up_set_deadline(h->ups, (uint32_t)(up - h->ups->up),
+			setting != 0 ? proxy_now(h) + setting : 0);
+}
+
+/* Goes to the peer; what its socket does not take is kept. False: there is no room for it. A peer
+ * that is gone is noticed when it is read from. */
+bool proxy_write(struct http *h, struct up *up, struct iovec *iov, size_t count);
+
+/* What was kept for the peer. True: nothing is left. */
+bool proxy_flush(struct http *h, struct up *up);
+
+/* The peer has been given the request, or as much of it as there is: its deadline begins. */
+void proxy_await(struct http *h, uint32_t i, struct up *up);
+
+/*
+ * The peer did not do what it should have done: another one is given the request, or the client is
+ * told by status, or cut off if its answer has begun. stale: it had closed a kept connection.
+ */
+void proxy_peer_failed(struct http *h, uint32_t u, int status, bool stale);
+void proxy_bad_response(struct http *h, uint32_t u, const char *what);
+
+/* An answer of our own, in place of the peer's. */
+void proxy_answer(struct http *h, uint32_t i, int status);
+
+/* The answer is over: the connection goes on, or not. */
+void proxy_after(struct http *h, uint32_t i, enum step step);
+
+/* For the log line, the request's head is read again. NULL: nobody logs. */
+const char *proxy_log_base(struct http *h, uint32_t i);
+
+/* Nobody wants the answer any more. */
+void proxy_client_gone(struct http *h, uint32_t i);
+
+/* As much in each direction as goes. */
+void proxy_pump_request(struct http *h, uint32_t i);
+void proxy_pump_response(struct http *h, uint32_t i);
+
+#endif

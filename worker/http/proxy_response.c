@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Answers of peers on their way to the client: see proxy_parts.h.
+ */
+#include "worker/http/proxy_parts.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "worker/http/forward.h"
+
+/* The client's socket has taken all that there was for it. */
+static bool client_takes(const struct http *h, uint32_t i)
+{
+	const struct conn *c = conn_at(h->cs, i);
+
+	return !c->doomed && c->up != 0 && c->out_buf == BUF_NONE;
+}
+
+/* What writing to the client came to, while there is more to come. False: it is over. */
+static bool passed(struct http *h, uint32_t i, enum send_result result)
+{
+	struct conn *c = conn_at(h->cs, i);
+
+	if (result == SEND_DONE)
+		return true;
+	if (result == SEND_BLOCKED) {
+		up_set_deadline(h->ups, c->up - 1, 0);
+		if (proxy_up(h, i)->state != UP_RELAY)
+			exchange_wait(h, i);
+		return true;
+	}
+	(void)exchange_abandon(h, i, result == SEND_LOST ? CLOSE_CLIENT_ABORT : CLOSE_ERROR,
+			       result != SEND_LOST);
+	return false;
+}
+
+static void count_response(struct http *h, const struct up *up, uint32_t i)
+{
+	struct peer_traffic_row *t = up_traffic(h->ups, up->peer);
+	uint64_t *const by_class[] = {
+	    NULL, NULL, &t->responses_2xx, &t->responses_3xx, &t->responses_4xx, &t->responses_5xx};
+	unsigned class = conn_row(h->cs, i)->status / 100;
+
+	up_succeeded(h->ups, up->peer);
+	if (class >= 2 && class <= 5)
+		board_add(by_class[class], 1);
+	board_add(&t->latency[hist_bucket(proxy_now(h) - up->since_us)], 1);
+}
+
+/* The response is whole; result: what writing its last piece came to. rest: bytes that nobody asked
+ * for. */
+static void complete(struct http *h, uint32_t i, enum send_result result, size_t rest)
+{
+	struct conn *c = conn_at(h->cs, i);
+	uint32_t u = c->up - 1;
+	struct up *up = up_at(h->ups, u);
+	bool open = (c->flags & CONN_BODY_OPEN) != 0;
+
+	if (rest > 0 || open)
+		up->flags &= (uint16_t)~UP_KEEP;
+	count_response(h, up, i);
+	up_release(h->ups, u);
+	c->flags &= (uint16_t)~CONN_BODY_OPEN;
+	proxy_after(h, i, exchange_sent(h, i, result, proxy_log_base(h, i)));
+}
+
+/* 1xx of the peer but for 101: passed on to who understands it. Our own 100 has been said. */
+static bool pass_interim(struct http *h, uint32_t i, const char *base)
+{
+	struct up *up = proxy_up(h, i);
+	struct forward_response f = {.base = base, .response = &h->response, .whole = true};
+	struct iovec iov = {h->reply.text, 0};
+	int len;
+
+	if (h->response.status == 100 || (up->flags & UP_OLD_CLIENT) != 0)
+		return true;
+	len = forward_response(h->reply.text, PROXY_HEAD_MOST, &f);
+	if (len < 0)
+		return true;
+	iov.iov_len = (size_t)len;
+	board_add(&h->cs->row->responses_1xx, 1);
+	return passed(h, i, send_pieces(h->cs, i, &iov, 1));
+}
+
+/* One piece of the body out of raw[0 .. len). False: it is malformed. */
+static bool take_piece(struct up *up, char *raw, size_t len, struct piece *p)
+{
+	enum http_refusal refusal;
+
+	switch ((enum http_body_kind)up->body) {
+	case HTTP_BODY_NONE:
+		*p = (struct piece){.data = raw, .whole = true};
+		return true;
+	case HTTP_BODY_LENGTH:
+		piece_counted(raw, len, &up->body_left, p);
+		return true;
+	case HTTP_BODY_CHUNKED:
+		return piece_unchunk(&up->chunk, raw, len, p, &refusal);
+	case HTTP_BODY_UNTIL_CLOSE:
+		*p = (struct piece){.data = raw, .len = len < PIECE_MOST ? len : PIECE_MOST};
+		p->used = p->len;
+		return true;
+	}
+	return false;
+}
+
+/* Bytes either way from here on. */
+static void begin_relay(struct http *h, uint32_t i)
+{
+	struct up *up = proxy_up(h, i);
+	enum send_result result;
+
+	conn_row(h->cs, i)->status = 101;
+	up->flags |= UP_ANSWERED;
+	up->state = UP_RELAY;
+	up_set_deadline(h->ups, conn_at(h->cs, i)->up - 1, 0);
+	result = send_begin(h->cs, i, &h->reply, SEND_KEEP_SILENT);
+	conn_set_state(h->cs, i, CONN_RELAY);
+	(void)passed(h, i, result);
+}
+
+static const struct location *location_of(const struct http *h, uint32_t i)
+{
+	return &exchange_server(h, i)->locations[proxy_up(h, i)->location];
+}
+
+/*
+ * The head in h->response goes to the client, with the first piece of the body behind it. raw[0 ..
+ * len): what came behind the head. Returns the bytes used of it; -1: the exchange is over.
+ */
+static ssize_t begin_response(struct http *h, uint32_t i, const char *base, char *raw, size_t len)
+{
+	struct conn *c = conn_at(h->cs, i);
+	struct up *up = proxy_up(h, i);
+	struct reply *reply = &h->reply;
+	const struct http_response *r = &h->response;
+	struct forward_response f = {.base = base,
+				     .response = r,
+				     .location = location_of(h, i),
+				     .head_request = up->method == HTTP_HEAD,
+				     .date = h->cs->clock->http_date};
+	struct piece p;
+	enum send_result result;
+	char text[PIECE_TEXT];
+	int head;
+
+	up->body = (uint8_t)http_response_body(r, (enum http_method)up->method);
+	up->chunk = (struct chunk_state){0};
+	up->body_left = r->content_length;
+	f.framing = forward_framing_of(r, (enum http_method)up->method,
+				       (up->flags & UP_OLD_CLIENT) != 0 ? 0 : 1);
+	if (f.framing == FORWARD_CHUNKED)
+		up->flags |= UP_CHUNK_OUT;
+	f.length = r->content_length;
+	head = forward_response(reply->text, PROXY_HEAD_MOST, &f);
+	if (head < 0) {
+		proxy_bad_response(h, c->up - 1, "size of the head");
+		return -1;
+	}
+	if (r->keep_alive && up->body != HTTP_BODY_UNTIL_CLOSE)
+		up->flags |= UP_KEEP;
+	reply_reset(reply);
+	reply->status = r->status;
+	reply->head = reply->text;
+	reply->head_len = (uint32_t)head;
+	reply->close = false;
+	if (r->status == 101) {
+		begin_relay(h, i);
+		return c->doomed ? -1 : 0;
+	}
+	if (!take_piece(up, raw, len, &p)) {
+		proxy_bad_response(h, c->up - 1, "chunk");
+		return -1;
+	}
+	piece_frame(&p, (up->flags & UP_CHUNK_OUT) != 0, text, reply->piece);
+	reply->body = REPLY_PIECE;
+	up->flags |= UP_ANSWERED;
+	up->state = UP_BODY;
+	if (f.framing == FORWARD_UNTIL_CLOSE)
+		exchange_last(c, CLOSE_NO_KEEPALIVE);
+	/* The client is still sending what the peer no longer waits for. */
+	if (p.whole && (c->flags & CONN_BODY_OPEN) != 0)
+		exchange_last(c, CLOSE_ERROR);
+	if (conn_row(h->cs, i)->state != CONN_RESPOND)
+		conn_set_state(h->cs, i, CONN_RESPOND);
+	result = exchange_begin(h, i, (up->flags & UP_OLD_CLIENT) != 0);
+	if (p.whole) {
+		complete(h, i, result, len - p.used);
+		return -1;
+	}
+	return passed(h, i, result) ? (ssize_t)p.used : -1;
+}
+
+/* The next piece of the body. Returns the bytes used; -1: the exchange is over. */
+static ssize_t go_on_with_response(struct http *h, uint32_t i, char *raw, size_t len)
+{
+	struct conn *c = conn_at(h->cs, i);
+	struct up *up = proxy_up(h, i);
+	struct iovec iov[3];
+	enum send_result result;
+	struct piece p;
+	char text[PIECE_TEXT];
+
+	if (up->state == UP_RELAY) {
+		p = (struct piece){.used = len, .data = raw, .len = len};
+		conn_extend(h->cs, i);
+	} else if (!take_piece(up, raw, len, &p)) {
+		proxy_bad_response(h, c->up - 1, "chunk");
+		return -1;
+	}
+	piece_frame(&p, (up->flags & UP_CHUNK_OUT) != 0, text, iov);
+	result = send_pieces(h->cs, i, iov, 3);
+	if (p.whole) {
+		complete(h, i, result, len - p.used);
+		return -1;
+	}
+	return passed(h, i, result) ? (ssize_t)p.used : -1;
+}
+
+/* Looks for a whole head in raw[0 .. len). Returns the bytes used, 0: it is not whole; -1: the
+ * exchange is over. */
+static ssize_t take_head(struct http *h, uint32_t i, char *raw, size_t len)
+{
+	uint32_t u = conn_at(h->cs, i)->up - 1;
+	struct up *up = up_at(h->ups, u);
+	const struct http_limits limits = {.max_header = proxy_pool(h, up)->max_head,
+					   .max_fields = HTTP_FIELDS_MAX};
+	struct http_response *r = &h->response;
+	enum http_fault fault;
+	ssize_t used;
+	int got;
+
+	got = http_parse_response(raw, len, &limits, &up->scanned, r, &fault);
+	if (got < 0) {
+		proxy_bad_response(h, u, http_fault_name(fault));
+		return -1;
+	}
+	if (got == 0)
+		return 0;
+	up->scanned = 0;
+	if (r->status == 101 && ((up->flags & UP_UPGRADE) == 0 || !r->upgrade)) {
+		proxy_bad_response(h, u, "101 that nobody asked for");
+		return -1;
+	}
+	if (r->status < 200 && r->status != 101)
+		return pass_interim(h, i, raw) ? (ssize_t)r->head_len : -1;
+	used = begin_response(h, i, raw, raw + r->head_len, len - r->head_len);
+	return used < 0 ? -1 : (ssize_t)r->head_len + used;
+}
+
+/* Keeps raw bytes from the peer; they may lie there already. */
+static bool keep_from_peer(struct http *h, struct up *up, const char *p, size_t len)
+{
+	uint32_t bigger;
+
+	if (len == 0) {
+		buf_drop(&h->cs->bufs, &up->in_buf);
+	} else if (up->in_buf == BUF_NONE || buf_size(&h->cs->bufs, up->in_buf) < len) {
+		bigger = buf_take(&h->cs->bufs, len);
+		if (bigger == BUF_NONE)
+			return false;
+		memcpy(buf_data(&h->cs->bufs, bigger), p, len);
+		buf_drop(&h->cs->bufs, &up->in_buf);
+		up->in_buf = bigger;
+	} else {
+		memmove(buf_data(&h->cs->bufs, up->in_buf), p, len);
+	}
+	up->in_len = (uint32_t)len;
+	return true;
+}
+
+/* As much of raw[0 .. len) as the client takes; the rest is kept. False: the exchange is over, or
+ * waits. */
+static bool pass_down(struct http *h, uint32_t i, char *raw, size_t len)
+{
+	struct up *up = proxy_up(h, i);
+	size_t off = 0;
+
+	while (off < len && client_takes(h, i)) {
+		ssize_t n = up->state == UP_HEAD ? take_head(h, i, raw + off, len - off)
+						 : go_on_with_response(h, i, raw + off, len - off);
+
+		if (n < 0)
+			return false;
+		off += (size_t)n;
+		if (n == 0 && up->state == UP_HEAD)
+			break;
+	}
+	if (!keep_from_peer(h, up, raw + off, len - off)) {
+		proxy_peer_failed(h, (uint32_t)(up - h->ups->up), 503, false);
+		return false;
+	}
+	return client_takes(h, i);
+}
+
+/* Where the next bytes go: behind what there is of a head, or into scratch. */
+static char *read_place(struct http *h, struct up *up, size_t *room)
+{
+	uint32_t bigger;
+
+	*room = PIECE_MOST;
+	if (up->in_len == 0)
+		return h->scratch;
+	if (up->in_len == buf_size(&h->cs->bufs, up->in_buf)) {
+		bigger = buf_take(&h->cs->bufs, (size_t)up->in_len + 1);
+		if (bigger == BUF_NONE)
+			return NULL;
+		memcpy(buf_data(&h->cs->bufs, bigger), buf_data(&h->cs->bufs, up->in_buf),
+		       up->in_len);
+		buf_drop(&h->cs->bufs, &up->in_buf);
+		up->in_buf = bigger;
+	}
+	*room = buf_size(&h->cs->bufs, up->in_buf) - up->in_len;
+	return buf_data(&h->cs->bufs, up->in_buf) + up->in_len;
+}
+
+/* The peer has closed, or its connection broke. */
+static void peer_closed(struct http *h, uint32_t i, bool clean)
+{
+	struct conn *c = conn_at(h->cs, i);
+	uint32_t u = c->up - 1;
+	struct up *up = up_at(h->ups, u);
+	struct piece none = {.whole = true};
+	struct iovec iov[3];
+	char text[PIECE_TEXT];
+
+	if (up->state == UP_BODY && up->body == HTTP_BODY_UNTIL_CLOSE && clean) {
+		piece_frame(&none, (up->flags & UP_CHUNK_OUT) != 0, text, iov);
+		complete(h, i, send_pieces(h->cs, i, iov, 3), 0);
+	} else if (up->state == UP_RELAY) {
+		up_close(h->ups, u);
+		exchange_last(c, CLOSE_NO_KEEPALIVE);
+		proxy_after(h, i, exchange_sent(h, i, SEND_DONE, proxy_log_base(h, i)));
+	} else {
+		/* A kept connection that the peer closed in the moment in which it was used
+		 * again. */
+		bool stale = up->state == UP_HEAD && up->in_len == 0 && up->requests > 1;
+
+		if (!stale && up->state != UP_HEAD)
+			board_add(&h->cs->row->up_bad_responses, 1);
+		proxy_peer_failed(h, u, 502, stale);
+	}
+}
+
+void proxy_pump_response(struct http *h, uint32_t i)
+{
+	for (int reads = 0; client_takes(h, i); reads++) {
+		struct up *up = proxy_up(h, i);
+		size_t room;
+		char *p;
+		ssize_t n;
+
+		if (up->state == UP_CONNECT)
+			return;
+		if (up->in_len > 0 && up->state != UP_HEAD) {
+			if (!pass_down(h, i, buf_data(&h->cs->bufs, up->in_buf), up->in_len))
+				return;
+			continue;
+		}
+		if ((up->flags & UP_READABLE) == 0)
+			return;
+		if (reads == PROXY_READS_A_TURN) {
+			conn_ready(h->cs, i);
+			return;
+		}
+		p = read_place(h, up, &room);
+		if (p == NULL) {
+			proxy_peer_failed(h, conn_at(h->cs, i)->up - 1, 503, false);
+			return;
+		}
+		do
+			n = recv(up->fd, p, room, 0);
+		while (n < 0 && errno == EINTR);
+		if (n < 0 && errno == EAGAIN) {
+			up->flags &= (uint16_t)~UP_READABLE;
+			return;
+		}
+		if (n <= 0) {
+			peer_closed(h, i, n == 0);
+			return;
+		}
+		if ((size_t)n < room && (up->flags & UP_PEER_DONE) == 0)
+			up->flags &= (uint16_t)~UP_READABLE;
+		if (up->state == UP_BODY)
+			proxy_set_deadline(h, up, proxy_pool(h, up)->between_us);
+		if (p != h->scratch)
+			(void)pass_down(h, i, buf_data(&h->cs->bufs, up->in_buf),
+					up->in_len + (size_t)n);
+		else
+			(void)pass_down(h, i, p, (size_t)n);
+	}
+}
