@@ -332,14 +332,12 @@ static const char *because(enum child_cause cause)
 	return "";
 }
 
-/* The writer of the row is dead: its last words on the board are the master's, and an update that
- * it did not finish is closed. */
+/* The writer of the row is dead: its last words on the board are the master's. An update that it
+ * did not finish ends with this one. */
 static void mark_row(const struct child *c, enum worker_state state)
 {
 	struct worker_row *row = board_worker(c->board, c->row);
 
-	if (row->seq & 1)
-		board_write_end(&row->seq);
 	board_write_begin(&row->seq);
 	row->state = state;
 	row->slot = c->slot;

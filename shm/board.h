@@ -257,10 +257,14 @@ static inline uint64_t board_shared_set(uint64_t *word, uint64_t n)
 	return __atomic_exchange_n(word, n, __ATOMIC_RELAXED);
 }
 
-/* A sequence count goes odd before the first and even after the last word of an update. */
+/*
+ * A sequence count goes odd before the first and even after the last word of an update. One that a
+ * writer left odd when it died goes to the next odd number: by a mere plus one its successor would
+ * write at even counts for ever.
+ */
 static inline void board_write_begin(uint32_t *seq)
 {
-	__atomic_store_n(seq, *seq + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(seq, (*seq + 1) | 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 

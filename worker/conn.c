@@ -327,9 +327,11 @@ void conn_set_state(struct conns *cs, uint32_t i, enum conn_state state)
 		board_set(&cs->row->conns_idle, cs->row->conns_idle - 1);
 	if (state == CONN_IDLE)
 		board_add(&cs->row->conns_idle, 1);
+	board_write_begin(&row->seq);
 	__atomic_store_n(&row->state, (uint8_t)state, __ATOMIC_RELAXED);
 	board_set(&row->since_us, cs->clock->now_us);
 	board_set(&row->deadline_us, deadline_of(cs, i, state));
+	board_write_end(&row->seq);
 	cs->conn[i].rate_us = state == CONN_BODY || state == CONN_SEND ? cs->clock->now_us : 0;
 	cs->conn[i].rate_bytes = state == CONN_BODY ? row->bytes_in : cs->conn[i].progress;
 }

@@ -221,6 +221,12 @@ START_TEST(test_counters)
 	ck_assert_uint_eq(seq & 1, 1);
 	board_write_end(&seq);
 	ck_assert_uint_eq(seq, 0);
+	/* Its writer died in the middle: the next one's updates are odd all the same. */
+	seq = 41;
+	board_write_begin(&seq);
+	ck_assert_uint_eq(seq, 43);
+	board_write_end(&seq);
+	ck_assert_uint_eq(seq, 44);
 }
 END_TEST
 

@@ -95,8 +95,13 @@ static uint32_t open_one(void)
 
 static void go(uint32_t i, const enum conn_state *states)
 {
-	for (; *states != CONN_FREE; states++)
+	for (; *states != CONN_FREE; states++) {
+		uint32_t seq = conn_row(&cs, i)->seq;
+
 		conn_set_state(&cs, i, *states);
+		/* State, stamp and deadline are one update. */
+		ck_assert_uint_eq(conn_row(&cs, i)->seq, seq + 2);
+	}
 }
 
 START_TEST(test_row)
