@@ -22,8 +22,8 @@ enum ctl_exit {
 };
 
 struct ctl {
-	const char *command;
-	char **args; /* what stands behind the command */
+	const char *command; /* NULL until it is known */
+	char **args;         /* what stands behind the command */
 	int args_count;
 	const char *board; /* file or run directory */
 	bool board_given;  /* not the default */

@@ -196,6 +196,7 @@ static int reload_failed(const struct act *a)
 	if (a->c->json) {
 		begin_json(a, &j, "failed");
 		json_text(&j, "error", error);
+		json_i64(&j, "exit", CTL_WRONG);
 		json_finish(&j);
 	} else {
 		print_wrapped(stderr, "", 0, UINT16_MAX,
@@ -303,6 +304,7 @@ static int upgrade_failed(const struct act *a, const char *version)
 	if (a->c->json) {
 		begin_json(a, &j, "failed");
 		json_text(&j, "error", error);
+		json_i64(&j, "exit", CTL_WRONG);
 		json_text(&j, "version", version);
 		json_finish(&j);
 	} else {

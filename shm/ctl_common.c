@@ -73,7 +73,10 @@ void ctl_json(const struct ctl *c, struct json *j)
 	json_init(j, stdout);
 	json_object(j, NULL);
 	json_text(j, "schema", "drover/1");
-	json_text(j, "command", c->command);
+	if (c->command != NULL)
+		json_text(j, "command", c->command);
+	else
+		json_null(j, "command");
 }
 
 void ctl_json_time(const struct ctl *c, struct json *j, const char *name, uint64_t us)

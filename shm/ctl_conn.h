@@ -41,6 +41,8 @@ struct ctl_filter {
 /* From c->args and c->sort. Returns CTL_OK, or CTL_USAGE once it has said what is wrong. */
 int ctl_filter_parse(const struct ctl *c, struct ctl_filter *filter);
 void ctl_filter_free(struct ctl_filter *filter);
+/* The name of column i; NULL if there are no more. */
+const char *ctl_filter_column(size_t i);
 bool ctl_filter_passes(const struct ctl_filter *filter, const struct ctl_conn *conn);
 
 /* Numbers from the largest, but id, slot and left; texts from A. Does nothing without -s. */

@@ -114,6 +114,11 @@ static const char *text_of(const struct ctl_conn *conn, enum column column)
 	return column == SERVER ? conn->server : conn->request;
 }
 
+const char *ctl_filter_column(size_t i)
+{
+	return i < DIM(columns) ? columns[i].name : NULL;
+}
+
 static int find_column(const struct ctl *c, const char *name, size_t length)
 {
 	const char *names[DIM(columns)], *near;

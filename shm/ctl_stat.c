@@ -24,7 +24,8 @@ enum {
 struct sink {
 	const struct ctl *c;
 	struct json *json;
-	int width; /* of names */
+	int width;      /* of names */
+	unsigned limit; /* of lines; 0: none */
 };
 
 /* A pattern asks for what is usually shown; a plain name asks for just that. */
@@ -115,6 +116,25 @@ static int check_names(const struct ctl *c, const struct ctl_items *items)
 	return status;
 }
 
+/* For humans: the value has what is left of the line, and the name at least a third of it. */
+static void put_line(const struct sink *s, char *name, const char *value)
+{
+	size_t length = strlen(value), room;
+
+	if (s->limit == 0) {
+		printf("%-*s %s\n", s->width, name, value);
+		return;
+	}
+	room = s->limit > length + 1 ? s->limit - length - 1 : 0;
+	if (room < s->limit / 3)
+		room = s->limit / 3;
+	if (room < 3)
+		room = 3;
+	print_shorten(name, room);
+	printf("%-*s %.*s\n", (int)room < s->width ? (int)room : s->width, name,
+	       (int)(s->limit > room ? s->limit - room - 1 : 0), value);
+}
+
 static void put_text(const struct sink *s, const char *name, const char *value)
 {
 	char left[4 * NAME_BYTES], right[4 * 1024];
@@ -128,7 +148,7 @@ static void put_text(const struct sink *s, const char *name, const char *value)
 	if (s->c->raw)
 		printf("%s\t%s\n", left, right);
 	else
-		printf("%-*s %s\n", s->width, left, right);
+		put_line(s, left, right);
 }
 
 static void put_u64(const struct sink *s, const char *name, uint64_t value)
@@ -291,7 +311,7 @@ static int name_width(const struct ctl *c, const struct ctl_items *items)
 
 static struct sink make_sink(const struct ctl *c, struct json *j, const struct ctl_items *items)
 {
-	struct sink s = {.c = c, .width = name_width(c, items)};
+	struct sink s = {.c = c, .width = name_width(c, items), .limit = print_width(stdout)};
 
 	if (c->json) {
 		ctl_json(c, j);

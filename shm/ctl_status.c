@@ -29,6 +29,7 @@ struct status {
 	uint64_t states[VIEW_STATES]; /* connections of workers that live */
 	uint64_t conns;
 	uint64_t latency[HIST_BUCKETS];
+	unsigned width;
 	unsigned problems;
 	char problem[PROBLEMS][PROBLEM_BYTES]; /* the first of them */
 };
@@ -179,7 +180,7 @@ __attribute__((format(printf, 4, 5))) static void line(const struct status *s, c
 	if (s->c->raw)
 		printf("%s\t%s\n", label, print_escape(text, strlen(text), safe, sizeof(safe)));
 	else
-		print_wrapped(stdout, more ? "" : label, LABEL, WIDTH, text);
+		print_wrapped(stdout, more ? "" : label, LABEL, s->width, text);
 }
 
 /* "100 idle, 3 head, 1 send"; connections that are free are none. */
@@ -305,17 +306,18 @@ static void print_traffic(const struct status *s)
 
 static void json_master(const struct status *s, struct json *j)
 {
-	static const char *const texts[] = {"version", "config", "reload_error"};
+	static const char *const texts[] = {"version", "config", "reload_error", "upgrade_error"};
 	static const char *const numbers[] = {
-	    "pid",          "generation", "workers_wanted", "worker_deaths",
-	    "worker_hangs", "reloads",    "reload_failures"};
-	static const char *const times[] = {"started", "configured", "beat", "reload"};
+	    "pid",     "generation",      "workers_wanted", "worker_deaths",   "worker_hangs",
+	    "reloads", "reload_failures", "upgrades",       "upgrade_failures"};
+	static const char *const times[] = {"started", "configured", "beat", "reload", "upgrade"};
 	char text[600], field[32];
 
 	json_object(j, "master");
 	json_text(j, "life", view_life_name(s->c->view.master_life));
 	json_text(j, "state", s->state);
 	json_text(j, "reload_result", reader_row_enum(s->master, "reload_result"));
+	json_text(j, "upgrade_result", reader_row_enum(s->master, "upgrade_result"));
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		json_text(j, texts[i], reader_row_text(s->master, texts[i], text, sizeof(text)));
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -415,6 +417,9 @@ int ctl_status(struct ctl *c)
 	if (ctl_open(c) != CTL_OK)
 		return CTL_USAGE;
 	judge(&s, c);
+	s.width = print_width(stdout);
+	if (s.width == 0 || s.width > WIDTH)
+		s.width = WIDTH;
 	if (c->json) {
 		print_json(&s);
 	} else {

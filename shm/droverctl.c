@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shm/ctl.h"
+#include "shm/ctl_conn.h"
 #include "shm/rundir.h"
 #include "shm/suggest.h"
 
@@ -40,13 +42,15 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
+static int ctl_words(struct ctl *c);
+
 static const struct command {
 	const char *name;
 	int (*run)(struct ctl *c);
 	const char *options; /* that it takes beside -r, --board, -j and -H */
 	bool args;           /* takes arguments */
 	const char *usage;
-	const char *help;
+	const char *help; /* "": not in the list that help prints */
 } commands[] = {
     {"status", ctl_status, "", false, "", "one screen: is all well? (exit status 1 if not)"},
     {"stat", ctl_stat, "alinM", true, "[-al] [-i SECONDS [-n COUNT]] [NAME ...]",
@@ -65,6 +69,11 @@ static const struct command {
     {"upgrade", ctl_upgrade, "t", false, "[-t SECONDS]",
      "execute the program's file anew, in the same process"},
     {"stop", ctl_stop, "tN", false, "[--now] [-t SECONDS]", "drain and stop, or stop at once"},
+    {"words", ctl_words, "", false, "", ""},
+};
+
+enum {
+	COMMANDS = DIM(commands)
 };
 
 static void print_help(void)
@@ -73,8 +82,10 @@ static void print_help(void)
 	    "usage: droverctl [-r RUNDIR | --board FILE] [-j] [-H] COMMAND [OPTION ...] [ARGUMENT "
 	    "...]\n\n");
 	for (size_t i = 0; i < DIM(commands); i++)
-		printf("  %s%s%s\n      %s\n", commands[i].name, commands[i].usage[0] ? " " : "",
-		       commands[i].usage, commands[i].help);
+		if (commands[i].help[0] != '\0')
+			printf("  %s%s%s\n      %s\n", commands[i].name,
+			       commands[i].usage[0] ? " " : "", commands[i].usage,
+			       commands[i].help);
 	printf(
 	    "\n"
 	    "  -r RUNDIR     the daemon's run directory\n"
@@ -86,13 +97,99 @@ static void print_help(void)
 	    "exit status: 0 well, 1 something is wrong, 2 no daemon or wrong usage, 3 time-out\n");
 }
 
-static int usage(void)
+/* What is wrong with the command line, with -j as JSON, too. */
+__attribute__((format(printf, 2, 3))) static int usage(const struct ctl *c, const char *fmt, ...)
 {
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	ctl_fail(c, CTL_USAGE, "%s", text);
 	fprintf(stderr, "droverctl: see 'droverctl help'\n");
 	return CTL_USAGE;
 }
 
-static const struct command *find_command(const char *name)
+static const char *option_name(int letter)
+{
+	for (size_t i = 0; long_options[i].name != NULL; i++)
+		if (long_options[i].val == letter)
+			return long_options[i].name;
+	return "?";
+}
+
+static void put_word(const struct ctl *c, struct json *j, const char *kind, const char *of,
+		     const char *word, const char *help)
+{
+	if (!c->json) {
+		printf("%s\t%s\t%s\t%s\n", kind, of, word, help);
+		return;
+	}
+	json_object(j, NULL);
+	json_text(j, "kind", kind);
+	json_text(j, "of", of);
+	json_text(j, "word", word);
+	json_text(j, "help", help);
+	json_end(j);
+}
+
+static void put_options(const struct ctl *c, struct json *j, const char *name, const char *letters)
+{
+	char word[32];
+
+	for (size_t i = 0; long_options[i].name != NULL; i++) {
+		const struct option *o = &long_options[i];
+		const char *value = o->has_arg == required_argument ? "=" : "";
+
+		if (strchr(letters, o->val) == NULL)
+			continue;
+		if (o->val > ' ' && o->val != OPT_MDOC && o->val != OPT_NOW) {
+			snprintf(word, sizeof(word), "-%c%s", o->val, value);
+			put_word(c, j, "option", name, word, o->name);
+		}
+		snprintf(word, sizeof(word), "--%s%s", o->name, value);
+		put_word(c, j, "option", name, word, o->name);
+	}
+}
+
+/*
+ * Not in the list of commands: what there is to complete, from the tables that also parse it. A
+ * line is KIND, OF, WORD, HELP: command, option (OF a command, or of all; "=" if it takes a value),
+ * argument (OF a command: what its usage says), column and state (of conns).
+ */
+static int ctl_words(struct ctl *c)
+{
+	static const char all[] = {'r', OPT_BOARD, 'j', 'H', 'h', 'V', '\0'};
+	struct json j;
+	const char *column;
+
+	if (c->json) {
+		ctl_json(c, &j);
+		json_array(&j, "words");
+	}
+	put_options(c, &j, "", all);
+	for (size_t i = 0; i < COMMANDS; i++) {
+		const struct command *command = &commands[i];
+
+		if (command->help[0] == '\0')
+			continue;
+		put_word(c, &j, "command", "", command->name, command->help);
+		put_options(c, &j, command->name, command->options);
+		if (command->args)
+			put_word(c, &j, "argument", command->name, command->usage, "");
+	}
+	for (size_t i = 0; (column = ctl_filter_column(i)) != NULL; i++)
+		put_word(c, &j, "column", "conns", column, "");
+	for (unsigned i = CONN_FREE + 1; i < CONN_STATES_COUNT; i++)
+		put_word(c, &j, "state", "conns", conn_state_name(i), "");
+	if (c->json)
+		json_finish(&j);
+	return CTL_OK;
+}
+
+/* NULL once it has said that there is none. */
+static const struct command *find_command(const struct ctl *c, const char *name)
 {
 	const char *names[DIM(commands)], *near;
 
@@ -103,9 +200,9 @@ static const struct command *find_command(const char *name)
 	}
 	near = suggest_nearest(name, names, DIM(names));
 	if (near != NULL)
-		fprintf(stderr, "droverctl: no command '%s': did you mean '%s'?\n", name, near);
+		usage(c, "no command '%s': did you mean '%s'?", name, near);
 	else
-		fprintf(stderr, "droverctl: no command '%s'\n", name);
+		usage(c, "no command '%s'", name);
 	return NULL;
 }
 
@@ -166,23 +263,32 @@ static bool take_option(struct ctl *c, int letter, const char *value)
 	}
 }
 
-/* Options may stand before and after the command: getopt moves them to the front. */
+/*
+ * Options may stand before and after the command: getopt moves them to the front. All are read
+ * before the first mistake is told, since a -j may follow it.
+ */
 static int parse_options(struct ctl *c, int argc, char **argv, char given[UCHAR_MAX + 1])
 {
-	int letter;
+	char wrong[256] = "";
+	int letter, index = -1, at = 1;
 
-	while ((letter = getopt_long(argc, argv, "r:jHali:n:s:t:hV", long_options, NULL)) != -1) {
-		if (letter == '?')
-			return usage();
-		given[letter] = 1;
-		if (letter == 'h' || letter == 'V')
+	opterr = 0;
+	for (; (letter = getopt_long(argc, argv, ":r:jHali:n:s:t:hV", long_options, &index)) != -1;
+	     at = optind) {
+		if (letter == '?' || letter == ':') {
+			if (wrong[0] == '\0')
+				snprintf(wrong, sizeof(wrong), "%s '%.200s'",
+					 letter == ':' ? "no value behind" : "no such option:",
+					 argv[at < optind ? optind - 1 : at]);
 			continue;
-		if (!take_option(c, letter, optarg)) {
-			fprintf(stderr, "droverctl: '%s' is no value for this option\n", optarg);
-			return usage();
 		}
+		given[letter] = 1;
+		if (letter != 'h' && letter != 'V' && !take_option(c, letter, optarg) &&
+		    wrong[0] == '\0')
+			snprintf(wrong, sizeof(wrong), "'%.200s' is no value for this option: --%s",
+				 optarg, option_name(letter));
 	}
-	return CTL_OK;
+	return wrong[0] == '\0' ? CTL_OK : usage(c, "%s", wrong);
 }
 
 /* An option that the command would ignore is a mistake that is better told. */
@@ -195,18 +301,12 @@ static int check_use(const struct ctl *c, const struct command *command,
 		if (!given[letter] || letter == OPT_BOARD || strchr("rjHhV", letter) != NULL ||
 		    strchr(command->options, letter) != NULL)
 			continue;
-		fprintf(stderr, "droverctl: '%s' takes no option --%s\n", command->name,
-			long_options[i].name);
-		return usage();
+		return usage(c, "'%s' takes no option --%s", command->name, long_options[i].name);
 	}
-	if (c->args_count > 0 && !command->args) {
-		fprintf(stderr, "droverctl: '%s' takes no argument\n", command->name);
-		return usage();
-	}
-	if (given['r'] && given[OPT_BOARD]) {
-		fprintf(stderr, "droverctl: -r and --board exclude each other\n");
-		return usage();
-	}
+	if (c->args_count > 0 && !command->args)
+		return usage(c, "'%s' takes no argument", command->name);
+	if (given['r'] && given[OPT_BOARD])
+		return usage(c, "-r and --board exclude each other");
 	return CTL_OK;
 }
 
@@ -216,13 +316,10 @@ static int run_command(struct ctl *c, const struct command *command)
 	int status;
 
 	if (c->board == NULL) {
-		if (rundir_default(rundir, sizeof(rundir)) != 0) {
-			fprintf(stderr, "droverctl: run directory: %s\n", strerror(errno));
-			return CTL_USAGE;
-		}
+		if (rundir_default(rundir, sizeof(rundir)) != 0)
+			return ctl_fail(c, CTL_USAGE, "run directory: %s", strerror(errno));
 		c->board = rundir;
 	}
-	c->command = command->name;
 	status = command->run(c);
 	ctl_close(c);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -249,10 +346,11 @@ int main(int argc, char **argv)
 		return CTL_OK;
 	}
 	if (optind == argc)
-		return usage();
-	command = find_command(argv[optind]);
+		return usage(&c, "no command given");
+	command = find_command(&c, argv[optind]);
 	if (command == NULL)
-		return usage();
+		return CTL_USAGE;
+	c.command = command->name;
 	c.args = argv + optind + 1;
 	c.args_count = argc - optind - 1;
 	if (check_use(&c, command, given) != CTL_OK)

@@ -15,7 +15,9 @@
 
 enum {
 	CELL_MAX = 1024,
-	GAP = 2
+	GAP = 2,
+	COLUMN_LEAST = 6, /* columns stay where they are while their numbers grow */
+	TEXT_LEAST = 16   /* that a text is shortened to */
 };
 
 char *print_escape(const char *text, size_t bytes, char *out, size_t out_bytes)
@@ -120,12 +122,29 @@ void print_wrapped(FILE *out, const char *label, unsigned indent, unsigned width
 
 unsigned print_width(FILE *out)
 {
+	const char *columns = getenv("COLUMNS");
+	long n = columns != NULL ? strtol(columns, NULL, 10) : 0;
 	struct winsize size;
 	int fd = fileno(out);
 
+	if (n > 0 && n <= UINT16_MAX)
+		return (unsigned)n;
 	if (fd < 0 || !isatty(fd))
 		return 0;
 	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col != 0 ? size.ws_col : 80;
+}
+
+char *print_shorten(char *name, size_t width)
+{
+	size_t length = strlen(name), head;
+
+	assert(width >= 3);
+	if (length <= width)
+		return name;
+	head = width / 2;
+	name[head] = '~';
+	memmove(name + head + 1, name + length - (width - head - 1), width - head);
+	return name;
 }
 
 struct print_table {
@@ -197,6 +216,9 @@ static size_t column_width(const struct print_table *t, size_t column)
 {
 	size_t width = strlen(t->titles[column]);
 
+	if (width < COLUMN_LEAST && column + 1 < t->columns)
+		width = COLUMN_LEAST;
+
 	for (size_t i = column; i < t->count; i += t->columns) {
 		size_t n = strlen(t->cells[i]);
 
@@ -232,6 +254,39 @@ static void write_line(const struct print_table *t, const char *const *cells, co
 	fputc('\n', t->out);
 }
 
+/*
+ * Where a line would be cut, texts before the last column give way first, the widest before
+ * others, so that the columns behind them are still seen.
+ */
+static void fit(const struct print_table *t, size_t *widths, size_t limit)
+{
+	for (;;) {
+		size_t all = GAP * (t->columns - 1), widest = t->columns;
+
+		for (size_t c = 0; c < t->columns; c++) {
+			bool last = c + 1 == t->columns && t->align[c] != 'r';
+
+			all += last ? strlen(t->titles[c]) : widths[c];
+			if (t->align[c] != 'r' && !last && widths[c] > TEXT_LEAST &&
+			    (widest == t->columns || widths[c] > widths[widest]))
+				widest = c;
+		}
+		if (all <= limit || widest == t->columns)
+			return;
+		widths[widest]--;
+	}
+}
+
+static void shorten_texts(const struct print_table *t, const size_t *widths)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		size_t c = i % t->columns;
+
+		if (t->align[c] != 'r' && c + 1 < t->columns)
+			print_shorten(t->cells[i], widths[c]);
+	}
+}
+
 static void write_aligned(const struct print_table *t, unsigned limit)
 {
 	size_t *widths = calloc(t->columns, sizeof(*widths));
@@ -240,6 +295,10 @@ static void write_aligned(const struct print_table *t, unsigned limit)
 		return;
 	for (size_t c = 0; c < t->columns; c++)
 		widths[c] = column_width(t, c);
+	if (limit != 0) {
+		fit(t, widths, limit);
+		shorten_texts(t, widths);
+	}
 	write_line(t, t->titles, widths, limit);
 	for (size_t i = 0; i + t->columns <= t->count; i += t->columns)
 		write_line(t, (const char *const *)(t->cells + i), widths, limit);

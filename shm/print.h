@@ -32,8 +32,17 @@ char *print_size(uint64_t bytes, char out[PRINT_SHORT]);
  */
 void print_wrapped(FILE *out, const char *label, unsigned indent, unsigned width, const char *text);
 
-/* Columns of the terminal behind a stream; 0 if it is none. */
+/*
+ * Columns that lines to a stream may have: COLUMNS, which watch(1) sets for what it runs, else
+ * those of the terminal behind it; 0 (no limit) if there is none.
+ */
 unsigned print_width(FILE *out);
+
+/*
+ * Cuts a name to width columns (at least 3): a '~' stands for what its middle has lost, since
+ * "server.NAME.requests" tells most at its ends. Returns name.
+ */
+char *print_shorten(char *name, size_t width);
 
 /*
  * A table. titles has an entry for each column, align a letter: l or r. A raw one is for scripts:
@@ -45,8 +54,10 @@ struct print_table *print_table_new(FILE *out, bool raw, const char *const *titl
 				    const char *align);
 /* Adds a cell; the row ends by itself with its last column. */
 void print_cell(struct print_table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Writes the table, lines cut at width columns (0: never), and frees it. -1 with errno if memory or
- * the stream failed. */
+/*
+ * Writes the table and frees it. No line is wider than width columns (0: no limit): texts that are
+ * too long are shortened, then lines are cut. -1 with errno if memory or the stream failed.
+ */
 int print_table_end(struct print_table *t, unsigned width);
 
 #endif

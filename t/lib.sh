@@ -26,6 +26,7 @@ fi
 set -u
 LC_ALL=C
 export LC_ALL
+unset COLUMNS # droverctl fits its lines to it
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=${BUILD:-$ROOT/build}
 case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
