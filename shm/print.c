@@ -227,38 +227,34 @@ static size_t column_width(const struct print_table *t, size_t column)
 	return width;
 }
 
-/* Writes one line: the last column, if it is on the left, is not filled up with spaces. */
+/* Writes one line, and no spaces at its end. */
 static void write_line(const struct print_table *t, const char *const *cells, const size_t *widths,
-		       unsigned limit)
+		       size_t gap, size_t limit)
 {
-	size_t at = 0;
+	size_t at = 0, spaces = 0;
 
 	for (size_t c = 0; c < t->columns; c++) {
-		size_t n = strlen(cells[c]), fill = widths[c] - n, left, shown;
+		size_t n = strlen(cells[c]), fill = widths[c] > n ? widths[c] - n : 0, shown = n;
 
-		left = t->align[c] == 'r' ? fill : 0;
-		if (c > 0)
-			left += GAP;
-		if (limit != 0 && at + left >= limit)
+		spaces += (c > 0 ? gap : 0) + (t->align[c] == 'r' ? fill : 0);
+		if (limit != 0 && at + spaces >= limit)
 			break;
-		shown = limit != 0 && at + left + n > limit ? limit - at - left : n;
-		fprintf(t->out, "%*s%.*s", (int)left, "", (int)shown, cells[c]);
+		if (limit != 0 && at + spaces + n > limit)
+			shown = limit - at - spaces;
+		fprintf(t->out, "%*s%.*s", (int)spaces, "", (int)shown, cells[c]);
 		if (shown < n)
 			break;
-		at += left + n;
-		if (t->align[c] != 'r' && c + 1 < t->columns) {
-			fprintf(t->out, "%*s", (int)fill, "");
-			at += fill;
-		}
+		at += spaces + n;
+		spaces = t->align[c] == 'r' ? 0 : fill;
 	}
 	fputc('\n', t->out);
 }
 
 /*
  * Where a line would be cut, texts before the last column give way first, the widest before
- * others, so that the columns behind them are still seen.
+ * others, so that the columns behind them are still seen. Returns the gap between columns.
  */
-static void fit(const struct print_table *t, size_t *widths, size_t limit)
+static size_t fit(const struct print_table *t, size_t *widths, size_t limit)
 {
 	for (;;) {
 		size_t all = GAP * (t->columns - 1), widest = t->columns;
@@ -271,8 +267,10 @@ static void fit(const struct print_table *t, size_t *widths, size_t limit)
 			    (widest == t->columns || widths[c] > widths[widest]))
 				widest = c;
 		}
-		if (all <= limit || widest == t->columns)
-			return;
+		if (all <= limit)
+			return GAP;
+		if (widest == t->columns)
+			return 1;
 		widths[widest]--;
 	}
 }
@@ -289,19 +287,19 @@ static void shorten_texts(const struct print_table *t, const size_t *widths)
 
 static void write_aligned(const struct print_table *t, unsigned limit)
 {
-	size_t *widths = calloc(t->columns, sizeof(*widths));
+	size_t *widths = calloc(t->columns, sizeof(*widths)), gap = GAP;
 
 	if (widths == NULL)
 		return;
 	for (size_t c = 0; c < t->columns; c++)
 		widths[c] = column_width(t, c);
 	if (limit != 0) {
-		fit(t, widths, limit);
+		gap = fit(t, widths, limit);
 		shorten_texts(t, widths);
 	}
-	write_line(t, t->titles, widths, limit);
+	write_line(t, t->titles, widths, gap, limit);
 	for (size_t i = 0; i + t->columns <= t->count; i += t->columns)
-		write_line(t, (const char *const *)(t->cells + i), widths, limit);
+		write_line(t, (const char *const *)(t->cells + i), widths, gap, limit);
 	free(widths);
 }
 

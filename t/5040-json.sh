@@ -251,8 +251,10 @@ start_drover
 HOLD=()
 hold body 'POST /sink HTTP/1.1|Host: x|Content-Length: 10||abc'
 ok 'one connection' wait_stat conns -eq 1
-kill_family
-finish "$DROVER_PID" 2>/dev/null
+{
+	kill_family
+	finish "$DROVER_PID"
+} 2>/dev/null
 DROVER_PID=
 reads 'killed' 1
 valid 0 conns
