@@ -97,6 +97,12 @@ static const struct board_field peer_traffic_fields[] = {PEER_TRAFFIC_FIELDS(FIE
 CONN_FIELDS(CHECK_FIELD)
 static const struct board_field conn_fields[] = {CONN_FIELDS(FIELD)};
 #undef ROW
+#ifdef DROVER_LAYOUT_TEST
+#define ROW later_row
+LATER_FIELDS(CHECK_FIELD)
+static const struct board_field later_fields[] = {LATER_FIELDS(FIELD)};
+#undef ROW
+#endif
 
 enum {
 	LINE_BYTES = 64,
@@ -193,8 +199,7 @@ static int plan_rows(struct plan *p, const struct board_sizes *s)
 				   [TABLE_server_traffic] = s->servers,
 				   [TABLE_peer_traffic] = s->peers,
 				   [TABLE_conn] = s->conns_per_worker};
-	uint64_t rows[TABLES] = {[TABLE_master] = 1,
-				 [TABLE_worker] = workers,
+	uint64_t rows[TABLES] = {[TABLE_worker] = workers, /* all others: 1 */
 				 [TABLE_listener] = s->listeners,
 				 [TABLE_server] = s->servers,
 				 [TABLE_upstream] = s->upstreams,
@@ -205,7 +210,7 @@ static int plan_rows(struct plan *p, const struct board_sizes *s)
 		return -1;
 	}
 	for (unsigned t = 0; t < TABLES; t++) {
-		uint64_t all = tables[t].grouped ? groups[t] * workers : rows[t];
+		uint64_t all = tables[t].grouped ? groups[t] * workers : rows[t] ? rows[t] : 1;
 
 		if (all > UINT32_MAX || workers > UINT32_MAX) {
 			errno = EOVERFLOW;
@@ -240,6 +245,22 @@ static int plan_make(struct plan *p, const struct board_sizes *sizes)
 		return -1;
 	}
 	return 0;
+}
+
+/* Of a program made for tests: see shm/fields.h. */
+static void rename_fields(struct board_field *fields, const struct table *t)
+{
+#define X(in, from, to) {in, from, to},
+	static const struct {
+		const char *table, *from, *to;
+	} renames[] = {LAYOUT_RENAMES(X){NULL, NULL, NULL}};
+#undef X
+
+	for (size_t i = 0; renames[i].table != NULL; i++)
+		for (uint32_t k = 0; k < t->fields_count; k++)
+			if (strcmp(renames[i].table, t->name) == 0 &&
+			    strcmp(renames[i].from, fields[k].name) == 0)
+				strcpy(fields[k].name, renames[i].to);
 }
 
 /* Writes header and descriptions to image, which has head_bytes of zeros; not ready yet. */
@@ -278,6 +299,7 @@ static void describe(char *image, const struct plan *p)
 		strcpy(table[t].name, tables[t].name);
 		strcpy(table[t].help, tables[t].help);
 		memcpy(field + first, tables[t].fields, tables[t].fields_count * sizeof(*field));
+		rename_fields(field + first, &tables[t]);
 	}
 	for (unsigned e = 0; e < DIM(enums); text += enums[e].count, e++)
 		memcpy(text, enums[e].texts, enums[e].count * sizeof(*text));

@@ -132,12 +132,18 @@ struct peer_traffic_row {
 struct conn_row {
 	CONN_FIELDS(BOARD_MEMBER)
 };
+#ifdef DROVER_LAYOUT_TEST
+struct later_row {
+	LATER_FIELDS(BOARD_MEMBER)
+};
+#endif
 
 /* Tables of the board, in this order. X(name, field table, grouped by worker row, help) */
 #define BOARD_TABLES(X)                                                          \
 	X(master, MASTER_FIELDS, 0, "The master: one row")                       \
 	X(worker, WORKER_FIELDS, 0,                                              \
 	  "Workers: two rows for each slot, for the overlap of two generations") \
+	LAYOUT_TEST_TABLE(X)                                                     \
 	X(listener, LISTENER_FIELDS, 0, "Listening addresses")                   \
 	X(server, SERVER_FIELDS, 0, "Server sections")                           \
 	X(listener_traffic, LISTENER_TRAFFIC_FIELDS, 1,                          \

@@ -27,13 +27,33 @@
 /* One fact, one line. */
 /* clang-format off */
 
-/* A program with other layouts, so that tests can upgrade to one: a field more in the connection's
- * row and record, and the fields behind it elsewhere. */
+/*
+ * A program with other layouts, so that tests can upgrade to one and read its board: a field more in
+ * front of rows and of the connection's record, so that all others are elsewhere; another size of one;
+ * fields under other names, which is one gone and one new; a table more; enums in another order, and
+ * with another value in between.
+ */
 #ifdef DROVER_LAYOUT_TEST
+#define LAYOUT_TEST_ENUM(X)   X(LAYOUT_TEST, "later")
+#define LAYOUT_EARLY_STATE(X) X(LINGER, "linger")
+#define LAYOUT_LATE_STATE(X)
+#define LAYOUT_TEST_TABLE(X)  X(later, LATER_FIELDS, 0, "Only in a program made for tests")
+#define LATER_FIELDS(X)       X(COUNTER, uint64_t, rain, , "drops", BRIEF, "Only in a program made for tests", "")
+#define LAYOUT_RENAMES(X)                                                                          \
+	X("master", "worker_hangs", "hangs")                                                       \
+	X("worker", "log_lines_lost", "lines_lost")                                                \
+	X("worker", "drain_us", "drain_begun_us")                                                  \
+	X("server_traffic", "responses_5xx", "failures")                                           \
+	X("conn", "status", "answer")
 #define LAYOUT_TEST_FIELD(X) X(ID, uint64_t, layout_test, , "", DEBUG, "Only in a program made for tests", "")
 #define LAYOUT_TEST_MEMBER   uint64_t layout_test;
 #define LAYOUT_REQUEST       [88]
 #else
+#define LAYOUT_TEST_ENUM(X)
+#define LAYOUT_EARLY_STATE(X)
+#define LAYOUT_LATE_STATE(X) X(LINGER, "linger")
+#define LAYOUT_TEST_TABLE(X)
+#define LAYOUT_RENAMES(X)
 #define LAYOUT_TEST_FIELD(X)
 #define LAYOUT_TEST_MEMBER
 #define LAYOUT_REQUEST       [96]
@@ -43,6 +63,7 @@
 
 #define CONN_STATES(X)                                                                             \
 	X(FREE, "free")                                                                            \
+	LAYOUT_EARLY_STATE(X)                                                                      \
 	X(HANDSHAKE, "handshake")                                                                  \
 	X(IDLE, "idle")                                                                            \
 	X(HEAD, "head")                                                                            \
@@ -50,12 +71,13 @@
 	X(RESPOND, "respond")                                                                      \
 	X(SEND, "send")                                                                            \
 	X(RELAY, "relay")                                                                          \
-	X(LINGER, "linger")
+	LAYOUT_LATE_STATE(X)
 
 #define WORKER_STATES(X)                                                                           \
 	X(EMPTY, "empty")                                                                          \
 	X(STARTING, "starting")                                                                    \
 	X(READY, "ready")                                                                          \
+	LAYOUT_TEST_ENUM(X)                                                                        \
 	X(DRAINING, "draining")                                                                    \
 	X(GONE, "gone")                                                                            \
 	X(DEAD, "dead")
@@ -72,6 +94,7 @@
 #define RESULTS(X)                                                                                 \
 	X(NONE, "none")                                                                            \
 	X(PENDING, "pending")                                                                      \
+	LAYOUT_TEST_ENUM(X)                                                                        \
 	X(OK, "ok")                                                                                \
 	X(FAILED, "failed")
 
@@ -146,6 +169,7 @@
 /* The tables of the board, one row struct each. */
 
 #define MASTER_FIELDS(X)                                                                           \
+	LAYOUT_TEST_FIELD(X)                                                                       \
 	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row: odd while it is being written", "") \
 	X(ENUM, uint32_t, state, , "master_state", BRIEF, "What the master is doing", "")              \
 	X(ID, uint64_t, pid, , "", BRIEF, "Process id of the master", "")                              \
@@ -263,11 +287,13 @@
 	X(GAUGE, uint64_t, conns, , "conns", BRIEF, "Open connections", "")
 
 #define SERVER_FIELDS(X)                                                                           \
+	LAYOUT_TEST_FIELD(X)                                                                       \
 	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row", "")                            \
 	X(ID, uint32_t, used, , "", DEBUG, "1 while the configuration names the server", "")           \
 	X(TEXT, char, name, [64], "", BRIEF, "Name of the server section", "")
 
 #define SERVER_TRAFFIC_FIELDS(X)                                                                   \
+	LAYOUT_TEST_FIELD(X)                                                                       \
 	X(COUNTER, uint64_t, requests, , "requests", BRIEF, "Requests answered", "")                   \
 	X(COUNTER, uint64_t, responses_2xx, , "responses", BRIEF, "Responses with a 2xx status", "")   \
 	X(COUNTER, uint64_t, responses_3xx, , "responses", BRIEF, "Responses with a 3xx status", "")   \
