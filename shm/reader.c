@@ -34,7 +34,10 @@ enum {
 	TRIES_AT_ONCE = 16,
 	TRY_PAUSE_US = 50,
 	TRY_WAIT_US = 5000,
-	TORN_PATIENCE = 20 /* after so many torn rows nobody is waited for any more */
+	/* After so many torn rows nobody is waited for any more, until so many were whole again: a
+	 * reader may live long. */
+	TORN_PATIENCE = 20,
+	WHOLE_AGAIN = 256
 };
 
 struct reader {
@@ -49,7 +52,8 @@ struct reader {
 	struct board_enum *enums;
 	const struct board_field **seq; /* of each table, or NULL */
 	bool same_boot;
-	unsigned torn; /* rows that could not be copied whole */
+	unsigned torn;  /* rows that could not be copied whole */
+	unsigned whole; /* since the last of them */
 };
 
 __attribute__((format(printf, 3, 4))) static int refuse(char *why, size_t bytes, const char *fmt,
@@ -463,8 +467,11 @@ static enum reader_status copy_patiently(struct reader *r, uint64_t off, size_t 
 		enum reader_status status = try_copy(r, off, stride, seq, out, &count);
 		bool moves = count != last;
 
-		if (status != READER_TORN)
+		if (status != READER_TORN) {
+			if (++r->whole >= WHOLE_AGAIN)
+				r->torn = 0;
 			return status;
+		}
 		last = count;
 		if (tries < TRIES_AT_ONCE)
 			continue;
@@ -478,6 +485,7 @@ static enum reader_status copy_patiently(struct reader *r, uint64_t off, size_t 
 			pause_us(TRY_PAUSE_US);
 	}
 	r->torn++;
+	r->whole = 0;
 	return READER_TORN;
 }
 

@@ -440,6 +440,83 @@ START_TEST(test_other_layout)
 }
 END_TEST
 
+/* The descriptions of another version have longer or shorter elements: what is known of them is
+ * read, what is not there is empty, and less than the first version had is damage. */
+static const struct {
+	size_t table, field, text;
+	bool good;
+} strides[] = {
+    {sizeof(struct board_table), sizeof(struct board_field), sizeof(struct board_enum), true},
+    {sizeof(struct board_table) + 8, sizeof(struct board_field) + 104,
+     sizeof(struct board_enum) + 16, true},
+    {sizeof(struct board_table), offsetof(struct board_field, advice), sizeof(struct board_enum),
+     true},
+    {sizeof(struct board_table), offsetof(struct board_field, advice) + 4,
+     sizeof(struct board_enum), true},
+    {sizeof(struct board_table), offsetof(struct board_field, advice) - 4,
+     sizeof(struct board_enum), false},
+    {sizeof(struct board_table) - 8, sizeof(struct board_field), sizeof(struct board_enum), false},
+    {sizeof(struct board_table), sizeof(struct board_field), sizeof(struct board_enum) - 4, false},
+    {0, sizeof(struct board_field), sizeof(struct board_enum), false},
+    {sizeof(struct board_table), (size_t)2 << 20, sizeof(struct board_enum), false},
+};
+
+/* Copies a description's elements to the end of the image, so many bytes apart. */
+static uint64_t respaced(char *to, uint64_t at, uint64_t from, uint32_t count, size_t known,
+			 size_t stride)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		memset(to + at + i * stride, 0x7e, stride); /* members that nobody knows */
+		memcpy(to + at + i * stride, image + from + i * known,
+		       known < stride ? known : stride);
+	}
+	return at;
+}
+
+START_TEST(test_strides)
+{
+	const size_t table_bytes = strides[_i].table, field_bytes = strides[_i].field;
+	const size_t text_bytes = strides[_i].text, most = (size_t)1 << 12;
+	const struct board_header h = *header();
+	size_t bytes = image_bytes + (h.tables + h.fields + h.enums) * most;
+	char *base = calloc(1, bytes);
+	struct board_header *other = (struct board_header *)(void *)base;
+	const struct board_field *f;
+	struct reader *r;
+	uint64_t at = image_bytes;
+
+	ck_assert_ptr_nonnull(base);
+	memcpy(base, image, image_bytes);
+	if (field_bytes < most) {
+		other->tables_off = respaced(base, at, h.tables_off, h.tables,
+					     sizeof(struct board_table), table_bytes);
+		at += h.tables * table_bytes;
+		other->fields_off = respaced(base, at, h.fields_off, h.fields,
+					     sizeof(struct board_field), field_bytes);
+		at += h.fields * field_bytes;
+		other->enums_off = respaced(base, at, h.enums_off, h.enums,
+					    sizeof(struct board_enum), text_bytes);
+	}
+	other->table_stride = (uint32_t)table_bytes;
+	other->field_stride = (uint32_t)field_bytes;
+	other->enum_stride = (uint32_t)text_bytes;
+	other->file_bytes = bytes;
+	r = reader_attach(base, bytes, why, sizeof(why));
+	ck_assert_msg((r != NULL) == strides[_i].good, "%s", why);
+	if (r != NULL) {
+		f = reader_field(r, reader_table(r, "worker"), "requests");
+		ck_assert_ptr_nonnull(f);
+		ck_assert_str_eq(f->unit, "requests");
+		ck_assert_uint_gt(strlen(f->help), 5);
+		ck_assert_str_eq(reader_enum_text(r, "conn_state", CONN_LINGER), "linger");
+		ck_assert_str_eq(reader_enum_text(r, "conn_state", 200), "?");
+		walk(r);
+	}
+	reader_close(r);
+	free(base);
+}
+END_TEST
+
 START_TEST(test_block)
 {
 	struct reader *r = reader_attach(image, image_bytes, why, sizeof(why));
@@ -603,6 +680,7 @@ int main(void)
 	tcase_add_test(c, test_waits_until_ready);
 	tcase_add_test(c, test_another_boot);
 	tcase_add_test(c, test_other_layout);
+	tcase_add_loop_test(c, test_strides, 0, DIM(strides));
 	tcase_add_test(c, test_block);
 	tcase_add_test(c, test_torn);
 	tcase_add_test(c, test_hammer);
