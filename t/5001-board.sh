@@ -66,7 +66,7 @@ json 'status -j: as text' '$j->{well} && @{$j->{problems}} == 0 && $j->{master}{
 for command in workers listeners servers; do
 	run $command
 	is "$STATUS $ERR" '0 ' "$command"
-	like "$OUT" $'^[A-Z]+ +[A-Z_0-9 ]+\n' "$command: titles"
+	like "$OUT" $'^ *[A-Z]+ +[A-Z_0-9 ]+\n' "$command: titles"
 	lines=$(wc -l <"$T/out")
 	run $command -H
 	is "$STATUS $ERR" '0 ' "$command -H"
@@ -88,7 +88,7 @@ like "$(cat "$T/servers")" $'\nodd <b>&\'name\' 100% \\\\xc3\\\\xa9\t1\t1\t0\t0\
 run servers -j
 json 'servers -j: and whole' '$j->{servers}[1]{name} eq "odd <b>&\x{27}name\x{27} 100% \x{e9}" && $j->{servers}[1]{requests} == 1'
 run conns
-like "$OUT" '^ID +SLOT +STATE +PEER +AGE +LEFT +REQUESTS +IN +OUT +SERVER +REQUEST$' 'conns: none'
+like "$OUT" '^ *ID +SLOT +STATE +PEER +AGE +LEFT +REQUESTS +IN +OUT +SERVER +REQUEST$' 'conns: none'
 run conns -j
 json 'conns -j: none' '@{$j->{conns}} == 0'
 
