@@ -38,6 +38,7 @@ struct ctl {
 	uint64_t limit;    /* -n; 0 = not given */
 	const char *sort;  /* -s */
 	double timeout_s;  /* -t; 0 = not given */
+	bool once;         /* -1 */
 
 	struct reader *reader;
 	struct view view;
@@ -134,5 +135,8 @@ int ctl_upgrade(struct ctl *c);
 /* stat -l: the fields of the board, or those of this program if there is no board or with --mdoc.
  */
 int ctl_fields(struct ctl *c);
+const char *ctl_kind_name(unsigned kind); /* "counter" */
+
+int ctl_top(struct ctl *c);
 
 #endif

@@ -320,3 +320,8 @@ int ctl_fields(struct ctl *c)
 		return ctl_fail(c, CTL_USAGE, "no board: %s", why);
 	return built_in(c);
 }
+
+const char *ctl_kind_name(unsigned kind)
+{
+	return kind_name(kind);
+}

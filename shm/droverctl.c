@@ -37,6 +37,7 @@ static const struct option long_options[] = {
     {"count", required_argument, NULL, 'n'},
     {"sort", required_argument, NULL, 's'},
     {"timeout", required_argument, NULL, 't'},
+    {"once", no_argument, NULL, '1'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -55,6 +56,8 @@ static const struct command {
     {"status", ctl_status, "", false, "", "one screen: is all well? (exit status 1 if not)"},
     {"stat", ctl_stat, "alinM", true, "[-al] [-i SECONDS [-n COUNT]] [NAME ...]",
      "counters and gauges, rates with -i, a list of all with -l"},
+    {"top", ctl_top, "1ains", true, "[-1a] [-i SECONDS] [-n COUNT] [-s COLUMN] [VIEW]",
+     "live: workers, rates, latency, slowest requests (-1: once, as text)"},
     {"conns", ctl_conns, "ns", true, "[-n COUNT] [-s COLUMN] [FILTER ...]",
      "connections, as in: conns state=head 'age>60s' peer=192.0.2.0/24"},
     {"workers", ctl_workers, "a", false, "[-a]", "worker processes (-a: also those that are gone)"},
@@ -247,6 +250,9 @@ static bool take_option(struct ctl *c, int letter, const char *value)
 	case OPT_NOW:
 		c->now = true;
 		return true;
+	case '1':
+		c->once = true;
+		return true;
 	case 's':
 		c->sort = value;
 		return true;
@@ -273,7 +279,7 @@ static int parse_options(struct ctl *c, int argc, char **argv, char given[UCHAR_
 	int letter, index = -1, at = 1;
 
 	opterr = 0;
-	for (; (letter = getopt_long(argc, argv, ":r:jHali:n:s:t:hV", long_options, &index)) != -1;
+	for (; (letter = getopt_long(argc, argv, ":r:jHali:n:s:t:hV1", long_options, &index)) != -1;
 	     at = optind) {
 		if (letter == '?' || letter == ':') {
 			if (wrong[0] == '\0')
