@@ -132,21 +132,24 @@ static size_t mdoc_word(const char *word, size_t length, bool first)
 	return length;
 }
 
-/* Text between macros, as a sentence, in lines of a width that linters like. */
+/* Text between macros, as sentences, each on a line of its own, in lines of a width that linters
+ * like. */
 static void mdoc_text(const char *text)
 {
 	size_t at = 0;
+	bool ended = false;
 
 	while (*text != '\0') {
 		size_t length = strcspn(text, " ");
 
 		if (at != 0) {
-			bool fits = at + 1 + length < MDOC_WIDTH;
+			bool fits = !ended && at + 1 + length < MDOC_WIDTH;
 
 			putchar(fits ? ' ' : '\n');
 			at = fits ? at + 1 : 0;
 		}
 		at += mdoc_word(text, length, at == 0);
+		ended = length > 0 && text[length - 1] == '.';
 		text += length;
 		text += strspn(text, " ");
 	}

@@ -13,7 +13,8 @@
  *   level  BRIEF (shown by status), FULL (shown by stat), DEBUG (shown by stat -a)
  *   help   what it is, one line
  *   advice what to do about it, one or two sentences: when a value is a sign of trouble, and what
- * helps
+ *          helps; "" for plain facts
+ * Help and advice have no full stop at their end.
  *
  * One writer per word: the master writes master, listener, server, upstream and peer rows, a worker
  * its own worker, conn and *_traffic rows. The exception are the shared words of upstream and peer
@@ -24,7 +25,7 @@
 #ifndef DROVER_SHM_FIELDS_H
 #define DROVER_SHM_FIELDS_H
 
-/* One fact, one line. */
+/* One fact, one line, and its advice in the next. */
 /* clang-format off */
 
 /*
@@ -102,106 +103,182 @@
  * The next three tables take a second macro, which they hand to each row, so that a row can become
  * a field or an enum.
  *
- * Why a connection ended: each is a counter close_<name>. Y(X, SUFFIX, name, help)
+ * Why a connection ended: each is a counter close_<name>. Y(X, SUFFIX, name, help, advice)
  */
 #define CLOSE_REASONS(Y, X)                                                                           \
-	Y(X, CLIENT, client, "closed by the client between requests")                                 \
-	Y(X, CLIENT_ABORT, client_abort, "closed by the client while a request or response was under way") \
-	Y(X, RESET, reset, "reset by the client")                                                     \
-	Y(X, NO_KEEPALIVE, no_keepalive, "the request asked for it, or HTTP/1.0 without keep-alive")  \
-	Y(X, REQUEST_LIMIT, request_limit, "keepalive.requests reached")                              \
-	Y(X, MAX_AGE, max_age, "keepalive.max_age reached")                                           \
-	Y(X, REFUSED, refused, "after a message that was refused as malformed or too large")          \
-	Y(X, EXPIRED, expired, "a deadline passed")                                                   \
-	Y(X, DRAIN, drain, "drained: idle, or after its last response")                               \
-	Y(X, FORCED, forced, "still busy when the drain deadline passed, or the daemon stopped at once") \
-	Y(X, ADDRESS_LIMIT, address_limit, "max_conns_per_address reached")                           \
-	Y(X, NO_ROOM, no_room, "no record, buffer or descriptor left")                                \
-	Y(X, MOVED, moved, "handed over to another worker: the client notices nothing")                         \
-	Y(X, LOST, lost, "lost with the worker that was serving it when it died")                     \
-	Y(X, ERROR, error, "an error of the system or of a file while responding")
+	Y(X, CLIENT, client, "closed by the client between requests",                              \
+	  "How keep-alive connections should end. Nothing to do")                                  \
+	Y(X, CLIENT_ABORT, client_abort, "closed by the client while a request or response was under way", \
+	  "Users who do not wait: a rise with latency means that responses are too slow; otherwise browsers that leave pages, scanners and health checks") \
+	Y(X, RESET, reset, "reset by the client",                                                  \
+	  "Clients that crash or drop connections hard, port scanners, and firewalls that forget idle flows: then keep keepalive { idle } below the firewall's time") \
+	Y(X, NO_KEEPALIVE, no_keepalive, "the request asked for it, or HTTP/1.0 without keep-alive", \
+	  "Each such request pays for a connection. Many: configure keep-alive in the proxy or client in front (nginx: proxy_http_version 1.1)") \
+	Y(X, REQUEST_LIMIT, request_limit, "keepalive.requests reached",                           \
+	  "More than a few a minute: busy clients reconnect in vain. Raise keepalive { requests }") \
+	Y(X, MAX_AGE, max_age, "keepalive.max_age reached",                                        \
+	  "keepalive { max_age } at work, after a response that said so. Raise it if reconnecting costs too much") \
+	Y(X, REFUSED, refused, "after a message that was refused as malformed or too large",       \
+	  "Which rule was broken say the refused_* counters, and the access log for which client") \
+	Y(X, EXPIRED, expired, "a deadline passed",                                                \
+	  "Which deadline it was say the expired_* counters")                                      \
+	Y(X, DRAIN, drain, "drained: idle, or after its last response",                            \
+	  "Those that could not move at a reload (see moved_refused), or all at a stop")           \
+	Y(X, FORCED, forced, "still busy when the drain deadline passed, or the daemon stopped at once", \
+	  "Clients saw a cut. Raise the option drain above the time that the longest responses take") \
+	Y(X, ADDRESS_LIMIT, address_limit, "max_conns_per_address reached",                        \
+	  "One address holds many connections: an attack, or a proxy or NAT with many users behind it. For those raise max_conns_per_address") \
+	Y(X, NO_ROOM, no_room, "no record, buffer or descriptor left",                             \
+	  "The worker is full: see accept_no_records, accept_no_fds and buffer_failures for which resource to raise") \
+	Y(X, MOVED, moved, "handed over to another worker: the client notices nothing",            \
+	  "Handover by reload, upgrade or rebalancing at work. Nothing to do")                     \
+	Y(X, LOST, lost, "lost with the worker that was serving it when it died",                  \
+	  "Should stay 0: a worker crashed without a standby, or in the middle of this connection. See worker_deaths and the error log; keep standby = true") \
+	Y(X, ERROR, error, "an error of the system or of a file while responding",                 \
+	  "See file_errors and the error log: mostly files changed in place while they were sent, or a disk that fails")
 
-/* Deadlines, one for each state that waits, three for what a peer is waited for, and three for any: each is a counter expired_<name>. Y(X, SUFFIX, name) */
+/* Deadlines, one for each state that waits, three for what a peer is waited for, and three for any: each is a counter expired_<name>. Y(X, SUFFIX, name, advice) */
 #define DEADLINES(Y, X)                                                                               \
-	Y(X, HANDSHAKE, handshake)                                                                    \
-	Y(X, IDLE, idle)                                                                              \
-	Y(X, HEADER, header)                                                                          \
-	Y(X, BODY, body)                                                                              \
-	Y(X, REQUEST, request)                                                                        \
-	Y(X, SEND, send)                                                                              \
-	Y(X, RELAY_IDLE, relay_idle)                                                                  \
-	Y(X, LINGER, linger)                                                                          \
-	Y(X, CONNECT, connect)                                                                        \
-	Y(X, RESPONSE, response)                                                                      \
-	Y(X, BETWEEN, between)                                                                        \
-	Y(X, MAX_AGE, max_age)                                                                        \
-	Y(X, MIN_RATE, min_rate)
+	Y(X, HANDSHAKE, handshake,                                                                 \
+	  "Clients that connect and say nothing: scanners, health checks without TLS, or overload on their way. Raise deadlines { handshake } only for slow networks") \
+	Y(X, IDLE, idle,                                                                           \
+	  "The normal end of keep-alive connections that nobody uses. Raise keepalive { idle } only if clients reconnect at once: compare accepts") \
+	Y(X, HEADER, header,                                                                       \
+	  "Slow or silent clients (slow loris), browsers' spare connections, or bare TCP health checks. droverctl conns state=head -s age shows who") \
+	Y(X, BODY, body,                                                                           \
+	  "Uploads slower than deadlines { body } allows for the whole body. For large files on slow networks raise it for that server; min_rate still protects") \
+	Y(X, REQUEST, request,                                                                     \
+	  "Responses took longer than deadlines { request } in all: slow clients or large files. Raise it, or set 0 for downloads") \
+	Y(X, SEND, send,                                                                           \
+	  "The client took no byte for deadlines { send }: it hangs, sleeps, or its network is gone. Nothing to do unless many come from one network") \
+	Y(X, RELAY_IDLE, relay_idle,                                                               \
+	  "Neither side sent anything: raise deadlines { relay_idle }, or have the application send pings more often") \
+	Y(X, LINGER, linger,                                                                       \
+	  "Clients that do not close after the last response. Harmless; if many connections stand in linger, lower deadlines { linger }") \
+	Y(X, CONNECT, connect,                                                                     \
+	  "A peer did not accept in time: its machine is gone, its backlog is full, or a firewall drops. Others are tried: see droverctl upstreams") \
+	Y(X, RESPONSE, response,                                                                   \
+	  "A peer did not begin to answer in time: it is overloaded or hangs. Raise deadlines { response } of the upstream only for answers that must take so long") \
+	Y(X, BETWEEN, between,                                                                     \
+	  "A peer stopped in the middle of an answer, which the client then saw cut: look at the peer and the network to it") \
+	Y(X, MAX_AGE, max_age,                                                                     \
+	  "keepalive { max_age } at work on idle connections")                                     \
+	Y(X, MIN_RATE, min_rate,                                                                   \
+	  "Slower than min_rate bytes a second: an attack, or phones on bad networks. If users complain, lower min_rate or raise min_rate_after")
 
 /*
  * Messages refused by the parser: each is a counter refused_<name>, RFC 9112 and 9110 sections
- * stand in the help. Y(X, SUFFIX, name, status, help)
+ * stand in the help. Y(X, SUFFIX, name, status, help, advice)
  */
 #define REFUSALS(Y, X)                                                                                \
-	Y(X, METHOD, method, 400, "request line: method is not a token (RFC 9112 3.1)")               \
-	Y(X, TARGET, target, 400, "request line: target malformed (RFC 9112 3.2)")                    \
-	Y(X, VERSION, version, 400, "request line: not an HTTP version (RFC 9112 2.3)")               \
-	Y(X, VERSION_UNSUPPORTED, version_unsupported, 505, "HTTP version other than 1.0 or 1.1")     \
-	Y(X, LINE, line, 400, "bare CR or LF, or a space where none may be (RFC 9112 2.2)")           \
-	Y(X, URI_TOO_LONG, uri_too_long, 414, "request target longer than max_uri")                   \
-	Y(X, HEAD_TOO_LARGE, head_too_large, 431, "head longer than max_header")                      \
-	Y(X, TOO_MANY_FIELDS, too_many_fields, 431, "more header fields than max_fields")             \
-	Y(X, FIELD_NAME, field_name, 400, "field name is no token, or space before its colon (RFC 9112 5.1)") \
-	Y(X, FIELD_VALUE, field_value, 400, "NUL, CR or other control character in a field value (RFC 9110 5.5)") \
-	Y(X, FOLDING, folding, 400, "obsolete line folding (RFC 9112 5.2)")                           \
-	Y(X, HOST_MISSING, host_missing, 400, "HTTP/1.1 request without Host (RFC 9112 3.2)")         \
-	Y(X, HOST_SEVERAL, host_several, 400, "more than one Host field (RFC 9112 3.2)")              \
-	Y(X, HOST, host, 400, "malformed Host (RFC 9110 7.2)")                                        \
-	Y(X, LENGTH, length, 400, "malformed or conflicting Content-Length (RFC 9112 6.3)")           \
-	Y(X, FRAMING, framing, 400, "Content-Length and Transfer-Encoding together (RFC 9112 6.1)")   \
-	Y(X, TRANSFER_CODING, transfer_coding, 400, "Transfer-Encoding malformed, in HTTP/1.0, or chunked not last and once (RFC 9112 6.1)") \
-	Y(X, CODING_UNSUPPORTED, coding_unsupported, 501, "transfer coding other than chunked (RFC 9112 6.1)") \
-	Y(X, EXPECT, expect, 417, "expectation other than 100-continue (RFC 9110 10.1.1)")            \
-	Y(X, CHUNK, chunk, 400, "malformed chunk (RFC 9112 7.1)")                                     \
-	Y(X, CHUNK_EXTRA, chunk_extra, 400, "chunk extensions or trailers longer than 8 KiB in all")  \
-	Y(X, BODY_TOO_LARGE, body_too_large, 413, "body longer than max_body")                        \
-	Y(X, PATH, path, 400, "path: bad escape, encoded slash or NUL, overlong UTF-8, or climbing above the root")
+	Y(X, METHOD, method, 400, "request line: method is not a token (RFC 9112 3.1)",            \
+	  "Not HTTP at all: scanners, or TLS spoken to a plain port. If it is from your own clients, check their https:// URLs and ports") \
+	Y(X, TARGET, target, 400, "request line: target malformed (RFC 9112 3.2)",                 \
+	  "Scanners, or clients that do not escape spaces and other characters in URLs: mend the link") \
+	Y(X, VERSION, version, 400, "request line: not an HTTP version (RFC 9112 2.3)",            \
+	  "Scanners and clients of other protocols. Nothing to do unless it is your own client")   \
+	Y(X, VERSION_UNSUPPORTED, version_unsupported, 505, "HTTP version other than 1.0 or 1.1",  \
+	  "HTTP/2 without TLS or HTTP/0.9: configure the client or the proxy in front for HTTP/1.1") \
+	Y(X, LINE, line, 400, "bare CR or LF, or a space where none may be (RFC 9112 2.2)",        \
+	  "A sign of request smuggling when it comes through a proxy: find out which, and update it. Otherwise a broken client") \
+	Y(X, URI_TOO_LONG, uri_too_long, 414, "request target longer than max_uri",                \
+	  "If real clients are hit, raise limits { max_uri }; better let the application send such data in a body") \
+	Y(X, HEAD_TOO_LARGE, head_too_large, 431, "head longer than max_header",                   \
+	  "Mostly cookies that grew: clear them at the application, or raise limits { max_header } (at most 60k)") \
+	Y(X, TOO_MANY_FIELDS, too_many_fields, 431, "more header fields than max_fields",          \
+	  "If real clients or a proxy in front need more, raise limits { max_fields }")            \
+	Y(X, FIELD_NAME, field_name, 400, "field name is no token, or space before its colon (RFC 9112 5.1)", \
+	  "A broken client, or an attempt to smuggle a header past a proxy. See the access log for who it is") \
+	Y(X, FIELD_VALUE, field_value, 400, "NUL, CR or other control character in a field value (RFC 9110 5.5)", \
+	  "An attempt to inject headers, or an application that puts raw bytes into a cookie or header: mend that") \
+	Y(X, FOLDING, folding, 400, "obsolete line folding (RFC 9112 5.2)",                        \
+	  "Very old clients, or an attempt to hide a header from a proxy. Mend the client: RFC 9112 forbids it") \
+	Y(X, HOST_MISSING, host_missing, 400, "HTTP/1.1 request without Host (RFC 9112 3.2)",      \
+	  "Bare scripts and health checks: have them send Host, or speak HTTP/1.0")                \
+	Y(X, HOST_SEVERAL, host_several, 400, "more than one Host field (RFC 9112 3.2)",           \
+	  "An attempt to reach another site than the proxy in front believes, or a proxy that adds a second Host: mend its configuration") \
+	Y(X, HOST, host, 400, "malformed Host (RFC 9110 7.2)",                                     \
+	  "Scanners, or a client that puts a path or user name into Host: mend its URL")           \
+	Y(X, LENGTH, length, 400, "malformed or conflicting Content-Length (RFC 9112 6.3)",        \
+	  "A sign of request smuggling when it comes through a proxy: update the proxy. Otherwise a broken client") \
+	Y(X, FRAMING, framing, 400, "Content-Length and Transfer-Encoding together (RFC 9112 6.1)", \
+	  "A sign of request smuggling. If a proxy in front lets it pass, update or replace that proxy") \
+	Y(X, TRANSFER_CODING, transfer_coding, 400, "Transfer-Encoding malformed, in HTTP/1.0, or chunked not last and once (RFC 9112 6.1)", \
+	  "A sign of request smuggling when it comes through a proxy: update the proxy. Otherwise a broken client") \
+	Y(X, CODING_UNSUPPORTED, coding_unsupported, 501, "transfer coding other than chunked (RFC 9112 6.1)", \
+	  "A client that compresses its transfer coding: have it use Content-Encoding instead")    \
+	Y(X, EXPECT, expect, 417, "expectation other than 100-continue (RFC 9110 10.1.1)",         \
+	  "An unusual client. Have it send Expect: 100-continue or nothing")                       \
+	Y(X, CHUNK, chunk, 400, "malformed chunk (RFC 9112 7.1)",                                  \
+	  "A broken client, or an attempt to smuggle a request in a body: see the access log for who it is") \
+	Y(X, CHUNK_EXTRA, chunk_extra, 400, "chunk extensions or trailers longer than 8 KiB in all", \
+	  "Hardly ever from a real client. If one needs long trailers, send them as headers or in the body") \
+	Y(X, BODY_TOO_LARGE, body_too_large, 413, "body longer than max_body",                     \
+	  "If real uploads are hit, raise max_body of that location, not of the server")           \
+	Y(X, PATH, path, 400, "path: bad escape, encoded slash or NUL, overlong UTF-8, or climbing above the root", \
+	  "Scanners looking for files above the root. If real links are hit, mend their escapes; encoded slashes are refused on purpose")
 
 /* The tables of the board, one row struct each. */
 
 #define MASTER_FIELDS(X)                                                                           \
 	LAYOUT_TEST_FIELD(X)                                                                       \
 	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row: odd while it is being written", "") \
-	X(ENUM, uint32_t, state, , "master_state", BRIEF, "What the master is doing", "")              \
+	X(ENUM, uint32_t, state, , "master_state", BRIEF, "What the master is doing",              \
+	  "reloading, stopping or upgrading for longer than drain and a few seconds: workers that do not become ready or do not end. droverctl workers shows which") \
 	X(ID, uint64_t, pid, , "", BRIEF, "Process id of the master", "")                              \
 	X(ID, uint64_t, generation, , "", BRIEF, "Configuration generation: grows by one with each reload", "") \
 	X(TIME, uint64_t, started_us, , "us", BRIEF, "When the master started", "")                    \
 	X(TIME, uint64_t, configured_us, , "us", BRIEF, "When the configuration in force was loaded", "") \
-	X(TIME, uint64_t, beat_us, , "us", FULL, "The master's heartbeat", "")                         \
-	X(GAUGE, uint64_t, workers_wanted, , "workers", BRIEF, "Workers configured, with TTIN and TTOU", "") \
-	X(GAUGE, uint64_t, drain_ms, , "ms", FULL, "The drain setting in force", "")                         \
-	X(GAUGE, uint64_t, slots, , "slots", DEBUG, "Slots that the board has room for", "")           \
-	X(GAUGE, uint64_t, listeners, , "listeners", FULL, "Listener rows in use", "")                 \
-	X(GAUGE, uint64_t, servers, , "servers", FULL, "Server rows in use", "")                       \
-	X(COUNTER, uint64_t, worker_starts, , "workers", FULL, "Workers started", "")                  \
-	X(COUNTER, uint64_t, worker_deaths, , "workers", BRIEF, "Workers that died unasked: exit, signal or hang", "") \
-	X(COUNTER, uint64_t, worker_hangs, , "workers", BRIEF, "Workers ended because their heartbeat stopped", "") \
-	X(COUNTER, uint64_t, fork_failures, , "", FULL, "Workers that could not be started for want of resources", "") \
-	X(COUNTER, uint64_t, gossip, , "messages", DEBUG, "Messages from children that made no sense", "") \
-	X(COUNTER, uint64_t, reloads, , "reloads", BRIEF, "Reloads asked for", "")                     \
-	X(COUNTER, uint64_t, reload_failures, , "reloads", BRIEF, "Reloads that changed nothing because they failed", "") \
-	X(ENUM, uint32_t, reload_result, , "result", BRIEF, "What came of the last reload", "")        \
+	X(TIME, uint64_t, beat_us, , "us", FULL, "The master's heartbeat",                         \
+	  "More than 3 s ago: the master is stopped or waits for a disk. Workers serve on, but nothing is restarted or reloaded: look at it with ps (state T or D) and /proc/PID/stack") \
+	X(GAUGE, uint64_t, workers_wanted, , "workers", BRIEF, "Workers configured, with TTIN and TTOU", \
+	  "One for each processor is right for most loads. The option workers sets it; TTIN and TTOU change it on the fly") \
+	X(GAUGE, uint64_t, drain_ms, , "ms", FULL, "The drain setting in force",                   \
+	  "How long old workers may take after a reload or stop. Raise the option drain if drained_forced grows, lower it if stopping takes too long") \
+	X(GAUGE, uint64_t, slots, , "slots", DEBUG, "Slots that the board has room for",           \
+	  "TTIN and the option workers cannot go beyond it in a reload: raise workers, then droverctl upgrade") \
+	X(GAUGE, uint64_t, listeners, , "listeners", FULL, "Listener rows in use",                 \
+	  "droverctl listeners shows them. More than the configuration has: old ones that workers of former generations still drain") \
+	X(GAUGE, uint64_t, servers, , "servers", FULL, "Server rows in use",                       \
+	  "droverctl servers shows them")                                                          \
+	X(COUNTER, uint64_t, worker_starts, , "workers", FULL, "Workers started",                  \
+	  "Grows by the number of workers with each reload. Growth without reloads means deaths: compare worker_deaths") \
+	X(COUNTER, uint64_t, worker_deaths, , "workers", BRIEF, "Workers that died unasked: exit, signal or hang", \
+	  "Should stay 0. The error log names signal, slot and the request being served; keep a core (coredumpctl, ulimit -c) and report it") \
+	X(COUNTER, uint64_t, worker_hangs, , "workers", BRIEF, "Workers ended because their heartbeat stopped", \
+	  "Something held a worker for longer than hang: mostly a stalled disk or network file system below a root. Mend that first; raise hang only if the storage is known to be slow") \
+	X(COUNTER, uint64_t, fork_failures, , "", FULL, "Workers that could not be started for want of resources", \
+	  "A limit on processes or memory: see the error log, then ulimit -u, TasksMax= of the unit, pids.max and memory.max of its control group") \
+	X(COUNTER, uint64_t, gossip, , "messages", DEBUG, "Messages from children that made no sense", \
+	  "0, or a few right after an upgrade between versions. Any other growth is a defect: report it with its line of the error log") \
+	X(COUNTER, uint64_t, reloads, , "reloads", BRIEF, "Reloads asked for",                     \
+	  "More than anybody would ask for: a program reloads in a loop, such as a certificate or configuration manager") \
+	X(COUNTER, uint64_t, reload_failures, , "reloads", BRIEF, "Reloads that changed nothing because they failed", \
+	  "The configuration before serves on. droverctl status says why the last one failed; drover -t checks a file before it is loaded") \
+	X(ENUM, uint32_t, reload_result, , "result", BRIEF, "What came of the last reload",        \
+	  "failed: the configuration before is still in force, and reload_error says why. pending for minutes: see droverctl workers") \
 	X(TIME, uint64_t, reload_us, , "us", BRIEF, "When the last reload ended", "")                  \
-	X(COUNTER, uint64_t, upgrades, , "upgrades", BRIEF, "Upgrades in place asked for", "")         \
-	X(COUNTER, uint64_t, upgrade_failures, , "upgrades", BRIEF, "Upgrades that left the old program serving", "") \
-	X(ENUM, uint32_t, upgrade_result, , "result", BRIEF, "What came of the last upgrade", "")      \
+	X(COUNTER, uint64_t, upgrades, , "upgrades", BRIEF, "Upgrades in place asked for",         \
+	  "Each executes the program's file anew in the same process: droverctl upgrade or USR2")  \
+	X(COUNTER, uint64_t, upgrade_failures, , "upgrades", BRIEF, "Upgrades that left the old program serving", \
+	  "The old program serves on. upgrade_error says why; run the new file with -t and the same configuration before the next try") \
+	X(ENUM, uint32_t, upgrade_result, , "result", BRIEF, "What came of the last upgrade",      \
+	  "failed: the old program serves on, and upgrade_error says why")                         \
 	X(TIME, uint64_t, upgrade_us, , "us", BRIEF, "When the last upgrade ended", "")                \
-	X(COUNTER, uint64_t, rebalances, , "", FULL, "Times idle connections were spread anew over the workers", "") \
-	X(ENUM, uint32_t, rebalance_result, , "result", FULL, "What came of the last rebalancing", "") \
-	X(COUNTER, uint64_t, rebalanced, , "conns", FULL, "Connections that changed their worker by rebalancing", "") \
-	X(COUNTER, uint64_t, reopens, , "", FULL, "Times the logs were reopened", "")                  \
-	X(ENUM, uint32_t, reopen_result, , "result", FULL, "What came of the last reopening", "")      \
-	X(TEXT, char, reload_error, [512], "", BRIEF, "Why the last reload failed: file, line, reason", "") \
-	X(TEXT, char, upgrade_error, [512], "", BRIEF, "Why the last upgrade failed", "")              \
+	X(COUNTER, uint64_t, rebalances, , "", FULL, "Times idle connections were spread anew over the workers", \
+	  "Many an hour: long-lived connections pile up on few workers again and again. Let reuseport spread them, or bound their age with keepalive { max_age }") \
+	X(ENUM, uint32_t, rebalance_result, , "result", FULL, "What came of the last rebalancing", \
+	  "failed: a worker ended or did not answer meanwhile, and kept its connections. Try again once all are ready") \
+	X(COUNTER, uint64_t, rebalanced, , "conns", FULL, "Connections that changed their worker by rebalancing", \
+	  "Little after a rebalancing that was asked for: the difference was small, or the connections were busy. Clients notice nothing either way") \
+	X(COUNTER, uint64_t, reopens, , "", FULL, "Times the logs were reopened",                  \
+	  "Must grow with each rotation of the logs. If not, drover goes on writing to the old file: have logrotate call droverctl reopen or send USR1") \
+	X(ENUM, uint32_t, reopen_result, , "result", FULL, "What came of the last reopening",      \
+	  "failed: the files before are still written to. The error log says which could not be opened: mostly its folder is missing or not the master's to write") \
+	X(TEXT, char, reload_error, [512], "", BRIEF, "Why the last reload failed: file, line, reason", \
+	  "Mend what it names, check with drover -t, reload again")                                \
+	X(TEXT, char, upgrade_error, [512], "", BRIEF, "Why the last upgrade failed",              \
+	  "Mend what it names and upgrade again; the old program serves on meanwhile")             \
 	X(TEXT, char, config, [256], "", BRIEF, "Configuration file in force", "")                     \
 	X(TEXT, char, version, [32], "", BRIEF, "Version of the master", "")
 
@@ -209,58 +286,104 @@
 #define WORKER_FIELDS(X)                                                                           \
 	LAYOUT_TEST_FIELD(X)                                                                       \
 	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row's identity: odd while it is being written", "") \
-	X(ENUM, uint32_t, state, , "worker_state", BRIEF, "What the worker is doing", "")              \
+	X(ENUM, uint32_t, state, , "worker_state", BRIEF, "What the worker is doing",              \
+	  "draining for longer than the option drain: droverctl conns shows what holds it. dead: its standby or the master should have replaced it within a second, see the error log") \
 	X(ID, uint32_t, slot, , "", BRIEF, "Slot that the worker fills", "")                           \
 	X(ID, uint32_t, generation, , "", BRIEF, "Configuration generation that the worker serves", "") \
 	X(ID, uint64_t, pid, , "", BRIEF, "Process id of the worker", "")                              \
 	X(TIME, uint64_t, started_us, , "us", BRIEF, "When the worker started", "")                    \
 	X(TIME, uint64_t, drain_us, , "us", BRIEF, "When the worker was told to drain", "")            \
-	X(ID, uint32_t, touching, , "", FULL, "Connection row being worked on, plus one; 0 = none", "") \
+	X(ID, uint32_t, touching, , "", FULL, "Connection row being worked on, plus one; 0 = none", \
+	  "The same row for seconds while beat_us stands still: serving this connection holds the worker. droverctl conns shows its request") \
 	X(ID, uint32_t, conns_high, , "", DEBUG, "Connection rows of this worker ever used: readers need look no further", "") \
-	X(TIME, uint64_t, beat_us, , "us", BRIEF, "Heartbeat: the start of the last turn of the event loop", "") \
-	X(COUNTER, uint64_t, turns, , "turns", FULL, "Turns of the event loop", "")                    \
-	X(COUNTER, uint64_t, events, , "events", FULL, "Events served by the event loop", "")          \
-	X(GAUGE, uint64_t, lag_us, , "us", FULL, "Length of the last second's longest turn of the event loop", "") \
-	X(HIST, uint64_t, turn, [HIST_BUCKETS], "us", FULL, "Length of each turn of the event loop", "") \
-	X(GAUGE, uint64_t, conns, , "conns", BRIEF, "Open client connections", "")                     \
-	X(GAUGE, uint64_t, conns_idle, , "conns", BRIEF, "Connections waiting for their next request", "") \
-	X(GAUGE, uint64_t, conns_max, , "conns", FULL, "Most connections that this worker may hold", "") \
-	X(GAUGE, uint64_t, fds, , "fds", FULL, "Descriptors that the worker's records and caches hold", "") \
-	X(GAUGE, uint64_t, fds_max, , "fds", FULL, "Limit of descriptors (RLIMIT_NOFILE)", "")         \
-	X(GAUGE, uint64_t, buffers, , "bytes", FULL, "Buffer bytes in use", "")                        \
-	X(GAUGE, uint64_t, buffers_resident, , "bytes", FULL, "Buffer bytes in use or kept for the next use", "") \
-	X(COUNTER, uint64_t, buffer_failures, , "", FULL, "Times no buffer was left", "")              \
-	X(COUNTER, uint64_t, accepts, , "conns", BRIEF, "Connections accepted", "")                    \
-	X(COUNTER, uint64_t, accept_retries, , "", FULL, "accept: EINTR, ECONNABORTED and network errors, tried again at once", "") \
-	X(COUNTER, uint64_t, accept_no_fds, , "", BRIEF, "accept: EMFILE or ENFILE, no descriptor left", "") \
-	X(COUNTER, uint64_t, accept_no_memory, , "", FULL, "accept: ENOBUFS or ENOMEM", "")            \
-	X(COUNTER, uint64_t, accept_no_records, , "", BRIEF, "accept stopped because worker_connections was reached", "") \
-	X(COUNTER, uint64_t, accept_pauses, , "", BRIEF, "Times accepting paused for want of resources", "") \
-	X(COUNTER, uint64_t, accept_turned_away, , "conns", FULL, "Connections closed at once with the reserve descriptor", "") \
-	X(COUNTER, uint64_t, requests, , "requests", BRIEF, "Requests answered", "")                   \
-	X(COUNTER, uint64_t, requests_started, , "requests", FULL, "Requests whose head was read", "") \
-	X(COUNTER, uint64_t, responses_1xx, , "responses", FULL, "Interim responses sent", "")         \
-	X(COUNTER, uint64_t, responses_2xx, , "responses", BRIEF, "Responses with a 2xx status", "")   \
-	X(COUNTER, uint64_t, responses_3xx, , "responses", BRIEF, "Responses with a 3xx status", "")   \
-	X(COUNTER, uint64_t, responses_4xx, , "responses", BRIEF, "Responses with a 4xx status", "")   \
-	X(COUNTER, uint64_t, responses_5xx, , "responses", BRIEF, "Responses with a 5xx status", "")   \
-	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes read from clients", "")                \
-	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written to clients", "")              \
-	X(HIST, uint64_t, latency, [HIST_BUCKETS], "us", BRIEF, "Time of each request, from its first byte to the last byte written", "") \
-	X(COUNTER, uint64_t, body_bytes_discarded, , "bytes", FULL, "Request body bytes that nobody wanted", "") \
-	X(COUNTER, uint64_t, access_denied, , "requests", FULL, "Requests refused by allow and deny", "") \
-	X(COUNTER, uint64_t, file_cache_hits, , "", FULL, "Files found in the open-file cache", "")    \
-	X(COUNTER, uint64_t, file_cache_misses, , "", FULL, "Files opened", "")                        \
-	X(GAUGE, uint64_t, file_cache_entries, , "files", FULL, "Files in the open-file cache", "")    \
-	X(COUNTER, uint64_t, file_errors, , "", FULL, "Files that vanished, shrank or failed while they were sent", "") \
-	X(COUNTER, uint64_t, log_lines, , "lines", FULL, "Access log lines written", "")               \
-	X(COUNTER, uint64_t, log_lines_lost, , "lines", BRIEF, "Access log lines lost because the log could not be written", "") \
-	X(COUNTER, uint64_t, takeovers, , "", BRIEF, "Times the standby took over from a worker that died", "")                         \
-	X(COUNTER, uint64_t, moved_in, , "conns", BRIEF, "Connections taken over from another worker", "")                         \
-	X(COUNTER, uint64_t, moved_refused, , "conns", FULL, "Connections that could not be handed over and drain in place", "")                         \
-	X(COUNTER, uint64_t, drained_idle, , "conns", FULL, "Connections closed idle by a drain", "")  \
-	X(COUNTER, uint64_t, drained_finished, , "conns", FULL, "Connections that ended with their response during a drain", "") \
-	X(COUNTER, uint64_t, drained_forced, , "conns", FULL, "Connections cut at the end of a drain", "") \
+	X(TIME, uint64_t, beat_us, , "us", BRIEF, "Heartbeat: the start of the last turn of the event loop", \
+	  "More than 3 s ago: the worker is stopped (SIGSTOP, debugger) or waits, mostly for a disk. After hang it is ended and its standby goes on") \
+	X(COUNTER, uint64_t, turns, , "turns", FULL, "Turns of the event loop",                    \
+	  "Standing still: the worker hangs, see beat_us. An idle worker makes at least one a second") \
+	X(COUNTER, uint64_t, events, , "events", FULL, "Events served by the event loop",          \
+	  "Divided by turns it is the batch: a few are normal, hundreds mean that the worker never rests. Then add workers or processors") \
+	X(GAUGE, uint64_t, lag_us, , "us", FULL, "Length of the last second's longest turn of the event loop", \
+	  "All connections of a worker wait as long. Above 100 ms look for slow disks (iostat), big directory listings, stolen processor time (vmstat st) or too few processors") \
+	X(HIST, uint64_t, turn, [HIST_BUCKETS], "us", FULL, "Length of each turn of the event loop", \
+	  "A p999 above 10 ms is a disk or a lack of processor time rather than drover's own work: check iostat, vmstat and the control group's cpu.max") \
+	X(GAUGE, uint64_t, conns, , "conns", BRIEF, "Open client connections",                     \
+	  "From 80 % of conns_max on raise worker_connections or add workers. A sudden rise without requests is slow or hostile clients: droverctl conns -s age") \
+	X(GAUGE, uint64_t, conns_idle, , "conns", BRIEF, "Connections waiting for their next request", \
+	  "Most of conns is normal with keep-alive; an idle connection costs no buffer. To hold fewer, lower keepalive { idle }") \
+	X(GAUGE, uint64_t, conns_max, , "conns", FULL, "Most connections that this worker may hold", \
+	  "Below the option worker_connections: the limit of descriptors is too low, raise LimitNOFILE= of the unit or ulimit -n. A higher option takes droverctl upgrade or a restart") \
+	X(GAUGE, uint64_t, fds, , "fds", FULL, "Descriptors that the worker's records and caches hold", \
+	  "About conns plus cached files, logs and listeners. Growing while conns does not is a leak: report it. Near fds_max: raise LimitNOFILE= or ulimit -n") \
+	X(GAUGE, uint64_t, fds_max, , "fds", FULL, "Limit of descriptors (RLIMIT_NOFILE)",         \
+	  "Needs worker_connections + file_cache + 100 or so. Raise it with LimitNOFILE= of the unit or ulimit -n; sysctl fs.nr_open bounds both") \
+	X(GAUGE, uint64_t, buffers, , "bytes", FULL, "Buffer bytes in use",                        \
+	  "Grows with requests and responses under way. High with few requests a second: clients that read or send slowly, see droverctl conns state=send -s age") \
+	X(GAUGE, uint64_t, buffers_resident, , "bytes", FULL, "Buffer bytes in use or kept for the next use", \
+	  "What the buffers cost in memory. Follows buffers down within seconds after a burst; if the machine is short of memory, lower worker_connections") \
+	X(COUNTER, uint64_t, buffer_failures, , "", FULL, "Times no buffer was left",              \
+	  "Such connections are closed for want of room: too many are busy at once. Each class of buffers grows with worker_connections: raise it (droverctl upgrade applies it), or add workers") \
+	X(COUNTER, uint64_t, accepts, , "conns", BRIEF, "Connections accepted",                    \
+	  "Nearly as many as requests: clients do not keep connections. Check for HTTP/1.0 proxies, Connection: close and a keepalive { idle } that is too short") \
+	X(COUNTER, uint64_t, accept_retries, , "", FULL, "accept: EINTR, ECONNABORTED and network errors, tried again at once", \
+	  "Clients that gave up while they waited in the accept queue: grows in port scans and overload. With listener queue near its limit, add workers") \
+	X(COUNTER, uint64_t, accept_no_fds, , "", BRIEF, "accept: EMFILE or ENFILE, no descriptor left", \
+	  "Clients wait or are turned away. Raise LimitNOFILE= of the unit or ulimit -n for EMFILE, sysctl fs.file-max for ENFILE, or lower worker_connections") \
+	X(COUNTER, uint64_t, accept_no_memory, , "", FULL, "accept: ENOBUFS or ENOMEM",            \
+	  "The kernel has no memory for sockets: see net.ipv4.tcp_mem, the control group's memory.max and free memory") \
+	X(COUNTER, uint64_t, accept_no_records, , "", BRIEF, "accept stopped because worker_connections was reached", \
+	  "The worker is full and clients wait in the accept queue. Raise worker_connections (droverctl upgrade applies it), add workers, or shorten keepalive { idle }") \
+	X(COUNTER, uint64_t, accept_pauses, , "", BRIEF, "Times accepting paused for want of resources", \
+	  "Which resource was short say accept_no_fds, accept_no_memory and accept_no_records")    \
+	X(COUNTER, uint64_t, accept_turned_away, , "conns", FULL, "Connections closed at once with the reserve descriptor", \
+	  "The limit of descriptors is far too low for the load: see accept_no_fds")               \
+	X(COUNTER, uint64_t, requests, , "requests", BRIEF, "Requests answered",                   \
+	  "The load. A sudden fall with conns steady: clients or the network in front of drover; with lag_us high: drover's machine") \
+	X(COUNTER, uint64_t, requests_started, , "requests", FULL, "Requests whose head was read", \
+	  "Ahead of requests by what is under way now. A growing gap: responses that do not end, see droverctl conns state=send") \
+	X(COUNTER, uint64_t, responses_1xx, , "responses", FULL, "Interim responses sent",         \
+	  "Clients that send Expect: 100-continue, mostly curl and Java with large bodies. Nothing to do") \
+	X(COUNTER, uint64_t, responses_2xx, , "responses", BRIEF, "Responses with a 2xx status",   \
+	  "Its share of requests is what users see as health: alert on its fall rather than on single errors") \
+	X(COUNTER, uint64_t, responses_3xx, , "responses", BRIEF, "Responses with a 3xx status",   \
+	  "More than 2xx: check redirects for loops, and links to folders without their final slash") \
+	X(COUNTER, uint64_t, responses_4xx, , "responses", BRIEF, "Responses with a 4xx status",   \
+	  "A jump: broken links after a deployment, or a scan. The access log tells which; refused_* and access_denied count what drover itself refused") \
+	X(COUNTER, uint64_t, responses_5xx, , "responses", BRIEF, "Responses with a 5xx status",   \
+	  "Should stay near 0. The error log says why: files that cannot be read, no descriptors, or a drain that ended") \
+	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes read from clients",                \
+	  "Much more than requests would need: uploads to locations that take none, see body_bytes_discarded, and lower max_body") \
+	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written to clients",              \
+	  "Near the speed of the network interface (ip -s link): latency then is the network, not drover. precompressed = true shrinks texts") \
+	X(HIST, uint64_t, latency, [HIST_BUCKETS], "us", BRIEF, "Time of each request, from its first byte to the last byte written", \
+	  "High with turn low: clients on slow networks, since it lasts until the last byte is written. High with lag_us high: disk or processor of this machine") \
+	X(COUNTER, uint64_t, body_bytes_discarded, , "bytes", FULL, "Request body bytes that nobody wanted", \
+	  "Uploads that nobody asked for cost network. Lower max_body of the location, so that they are refused with 413 at once") \
+	X(COUNTER, uint64_t, access_denied, , "requests", FULL, "Requests refused by allow and deny", \
+	  "Allow and deny at work. If users complain, check the networks in the location's allow list, and whether a proxy in front hides their addresses") \
+	X(COUNTER, uint64_t, file_cache_hits, , "", FULL, "Files found in the open-file cache",    \
+	  "Compare with file_cache_misses: below nine hits to a miss on a busy site, raise file_cache") \
+	X(COUNTER, uint64_t, file_cache_misses, , "", FULL, "Files opened",                        \
+	  "Many on a small site: file_cache is 0 or smaller than the set of files in use. Each costs an open and a stat") \
+	X(GAUGE, uint64_t, file_cache_entries, , "files", FULL, "Files in the open-file cache",    \
+	  "At file_cache with many misses: raise file_cache, and the limit of descriptors by as much") \
+	X(COUNTER, uint64_t, file_errors, , "", FULL, "Files that vanished, shrank or failed while they were sent", \
+	  "Files written in place are cut short for clients: deploy by renaming (rsync without --inplace, mv). Else the disk fails or leave to read is missing: see the error log") \
+	X(COUNTER, uint64_t, log_lines, , "lines", FULL, "Access log lines written",               \
+	  "Less than requests where the access log is on: see log_lines_lost. It is off by default") \
+	X(COUNTER, uint64_t, log_lines_lost, , "lines", BRIEF, "Access log lines lost because the log could not be written", \
+	  "Disk full, quota, a rotated folder that is gone, or a pipe whose reader is slow. The error log says which file; droverctl reopen after mending it") \
+	X(COUNTER, uint64_t, takeovers, , "", BRIEF, "Times the standby took over from a worker that died", \
+	  "Each is a worker that crashed or hung, though clients hardly noticed. The error log names signal and suspect request: report it with a core") \
+	X(COUNTER, uint64_t, moved_in, , "conns", BRIEF, "Connections taken over from another worker", \
+	  "Handovers by reload, upgrade or rebalancing at work. Nothing to do")                    \
+	X(COUNTER, uint64_t, moved_refused, , "conns", FULL, "Connections that could not be handed over and drain in place", \
+	  "They end after their response or at the drain's end. Grows if the new configuration has no such listener, or fewer worker_connections than are in use") \
+	X(COUNTER, uint64_t, drained_idle, , "conns", FULL, "Connections closed idle by a drain",  \
+	  "Clients have to connect anew. Only for connections that could not move: see moved_refused; a stop closes all this way") \
+	X(COUNTER, uint64_t, drained_finished, , "conns", FULL, "Connections that ended with their response during a drain", \
+	  "Only for connections that could not move, or at a stop. Nothing to do")                 \
+	X(COUNTER, uint64_t, drained_forced, , "conns", FULL, "Connections cut at the end of a drain", \
+	  "Clients saw a cut response. Raise the option drain above the time that the longest downloads take, or accept the cut") \
 	X(GAUGE, uint64_t, up_conns, , "conns", FULL, "Open connections to peers, idle ones included", "At upstream_connections requests wait or fail: raise it, or lower keepalive.conns of the upstreams") \
 	X(GAUGE, uint64_t, up_idle, , "conns", FULL, "Connections to peers kept for the next request", "See idle of the peers") \
 	X(COUNTER, uint64_t, up_connects, , "conns", FULL, "Connections to peers opened", "Many for few requests: raise keepalive.conns of the upstream, or the peer closes its connections early") \
@@ -279,12 +402,16 @@
 	X(TEXT, char, address, [112], "", BRIEF, "Address as bound: host:port, [host]:port or unix:path", "") \
 	X(ID, uint32_t, generation, , "", FULL, "Configuration generation that opened it", "")         \
 	X(ID, uint32_t, sockets, , "", FULL, "Sockets: 1, or with reuseport one per worker", "")       \
-	X(GAUGE, uint64_t, queue, , "conns", BRIEF, "Connections in the accept queue (TCP_INFO), read once a second", "") \
-	X(GAUGE, uint64_t, queue_max, , "conns", BRIEF, "Limit of the accept queue", "")
+	X(GAUGE, uint64_t, queue, , "conns", BRIEF, "Connections in the accept queue (TCP_INFO), read once a second", \
+	  "Above 0 for seconds: workers do not accept fast enough, see lag_us, accept_pauses and processor time. At queue_max new clients get no answer") \
+	X(GAUGE, uint64_t, queue_max, , "conns", BRIEF, "Limit of the accept queue",               \
+	  "The smaller of the option backlog and sysctl net.core.somaxconn: raise both, then reload. nstat TcpExtListenOverflows counts what was lost")
 
 #define LISTENER_TRAFFIC_FIELDS(X)                                                                 \
-	X(COUNTER, uint64_t, accepts, , "conns", BRIEF, "Connections accepted", "")                    \
-	X(GAUGE, uint64_t, conns, , "conns", BRIEF, "Open connections", "")
+	X(COUNTER, uint64_t, accepts, , "conns", BRIEF, "Connections accepted",                    \
+	  "Standing still while others grow: a firewall, a load balancer's health check or DNS keeps clients away from this address") \
+	X(GAUGE, uint64_t, conns, , "conns", BRIEF, "Open connections",                            \
+	  "Much more on one address than on others: see who with droverctl conns -s peer, and bound it with max_conns_per_address")
 
 #define SERVER_FIELDS(X)                                                                           \
 	LAYOUT_TEST_FIELD(X)                                                                       \
@@ -294,13 +421,20 @@
 
 #define SERVER_TRAFFIC_FIELDS(X)                                                                   \
 	LAYOUT_TEST_FIELD(X)                                                                       \
-	X(COUNTER, uint64_t, requests, , "requests", BRIEF, "Requests answered", "")                   \
-	X(COUNTER, uint64_t, responses_2xx, , "responses", BRIEF, "Responses with a 2xx status", "")   \
-	X(COUNTER, uint64_t, responses_3xx, , "responses", BRIEF, "Responses with a 3xx status", "")   \
-	X(COUNTER, uint64_t, responses_4xx, , "responses", BRIEF, "Responses with a 4xx status", "")   \
-	X(COUNTER, uint64_t, responses_5xx, , "responses", BRIEF, "Responses with a 5xx status", "")   \
-	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes of requests", "")                      \
-	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes of responses", "")
+	X(COUNTER, uint64_t, requests, , "requests", BRIEF, "Requests answered",                   \
+	  "Which server section carries the load. None where there should be some: check listen and names, and what the default server gets") \
+	X(COUNTER, uint64_t, responses_2xx, , "responses", BRIEF, "Responses with a 2xx status",   \
+	  "Its share of requests is the health of this site")                                      \
+	X(COUNTER, uint64_t, responses_3xx, , "responses", BRIEF, "Responses with a 3xx status",   \
+	  "More than 2xx: check redirects for loops, and links to folders without their final slash") \
+	X(COUNTER, uint64_t, responses_4xx, , "responses", BRIEF, "Responses with a 4xx status",   \
+	  "A jump: broken links after a deployment, or a scan. The access log of the server tells which") \
+	X(COUNTER, uint64_t, responses_5xx, , "responses", BRIEF, "Responses with a 5xx status",   \
+	  "Should stay near 0: the error log says why, mostly files or folders that the worker's user may not read") \
+	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes of requests",                      \
+	  "Large where nothing is uploaded: lower max_body of its locations")                      \
+	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes of responses",                    \
+	  "What the site costs in traffic. precompressed = true and cache_control lower it")
 
 #define UPSTREAM_FIELDS(X)                                                                         \
 	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row", "")                            \
@@ -353,7 +487,8 @@
 #define CONN_FIELDS(X)                                                                             \
 	LAYOUT_TEST_FIELD(X)                                                                       \
 	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row: odd while it is being written", "") \
-	X(ENUM, uint8_t, state, , "conn_state", BRIEF, "What the connection waits for", "")            \
+	X(ENUM, uint8_t, state, , "conn_state", BRIEF, "What the connection waits for",            \
+	  "head and body for long: a slow or hostile client. send for long: it does not read. The deadlines of the same names end them") \
 	X(ID, uint8_t, family, , "", DEBUG, "4, 6, or 1 for a unix socket", "")                        \
 	X(ID, uint16_t, port, , "", BRIEF, "Port of the client", "")                                   \
 	X(ID, uint64_t, id, , "", BRIEF, "Number of the connection, never used again", "")             \
@@ -362,22 +497,27 @@
 	X(ID, uint16_t, listener, , "", BRIEF, "Listener row that it came in by", "")                  \
 	X(ID, uint16_t, status, , "", BRIEF, "Status of the response under way, or of the last one", "") \
 	X(ID, uint32_t, server, , "", BRIEF, "Server row of the request, plus one; 0 = not known yet", "") \
-	X(COUNTER, uint32_t, requests, , "requests", BRIEF, "Requests begun on this connection", "")   \
+	X(COUNTER, uint32_t, requests, , "requests", BRIEF, "Requests begun on this connection",   \
+	  "Near keepalive { requests }: the next response closes the connection")                  \
 	X(TIME, uint64_t, accepted_us, , "us", BRIEF, "When it was accepted", "")                      \
 	X(TIME, uint64_t, since_us, , "us", BRIEF, "When it came into its state", "")                  \
-	X(TIME, uint64_t, deadline_us, , "us", BRIEF, "When its state expires; 0 = never", "")         \
-	X(TIME, uint64_t, request_us, , "us", BRIEF, "First byte of the request under way; 0 = none", "") \
-	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes read", "")                             \
-	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written", "")                         \
+	X(TIME, uint64_t, deadline_us, , "us", BRIEF, "When its state expires; 0 = never",         \
+	  "In the past by more than a second: its worker hangs")                                   \
+	X(TIME, uint64_t, request_us, , "us", BRIEF, "First byte of the request under way; 0 = none", \
+	  "Long ago: a slow download, or a request that should have a deadline: set deadlines { request }") \
+	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes read",                             \
+	  "Much in state body: an upload. droverctl conns state=body -s in shows the largest")     \
+	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written",                         \
+	  "Not growing in state send: the client does not read, and deadlines { send } or min_rate will end it") \
 	X(TEXT, char, request, LAYOUT_REQUEST, "", BRIEF, "Method and target of the request under way, or of the last one, cut", "")
 
 /* Rows of the tables above as fields of a worker. */
-#define CLOSE_REASON_FIELD(X, sym, name, help)                                                     \
-	X(COUNTER, uint64_t, close_##name, , "conns", FULL, "Connections ended: " help, "")
-#define DEADLINE_FIELD(X, sym, name)                                                               \
-	X(COUNTER, uint64_t, expired_##name, , "", FULL, "Times the deadline '" #name "' passed", "")
-#define REFUSAL_FIELD(X, sym, name, status, help)                                                  \
-	X(COUNTER, uint64_t, refused_##name, , "requests", FULL, "Requests refused: " help, "")
+#define CLOSE_REASON_FIELD(X, sym, name, help, advice)                                             \
+	X(COUNTER, uint64_t, close_##name, , "conns", FULL, "Connections ended: " help, advice)
+#define DEADLINE_FIELD(X, sym, name, advice)                                                       \
+	X(COUNTER, uint64_t, expired_##name, , "", FULL, "Times the deadline '" #name "' passed", advice)
+#define REFUSAL_FIELD(X, sym, name, status, help, advice)                                          \
+	X(COUNTER, uint64_t, refused_##name, , "requests", FULL, "Requests refused: " help, advice)
 
 /* As in enum x { CLOSE_REASONS(NAMED_SYMBOL, CLOSE_) }; and in a table of names. */
 #define NAMED_SYMBOL(prefix, sym, ...) prefix##sym,
