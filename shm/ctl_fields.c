@@ -14,7 +14,8 @@
 #define MDOC_DATE "November 21, 2026"
 
 enum {
-	MDOC_WIDTH = 78
+	MDOC_WIDTH = 78,
+	WHOLE_WIDTH = 80 /* of text in sentences */
 };
 
 static const char *kind_name(unsigned kind)
@@ -59,61 +60,146 @@ static void field_name(const struct board_table *t, const struct board_field *f,
 		snprintf(out, size, "%s.%s", t->name, f->name);
 }
 
-static bool listed(const struct ctl *c, const char *name)
+/* The star of a name stands for any row's; a histogram is called by its figures as well. */
+static bool is_called(const char *arg, const struct board_field *f, const char *name)
+{
+	char figure[160];
+
+	if (fnmatch(arg, name, 0) == 0 || fnmatch(name, arg, 0) == 0)
+		return true;
+	for (unsigned i = 0; f->kind == BOARD_HIST && i < CTL_HIST_FIGURES; i++) {
+		snprintf(figure, sizeof(figure), "%s.%s", name, ctl_hist_name(i));
+		if (fnmatch(arg, figure, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool listed(const struct ctl *c, const struct board_field *f, const char *name)
 {
 	for (int i = 0; i < c->args_count; i++)
-		if (fnmatch(c->args[i], name, 0) == 0)
+		if (is_called(c->args[i], f, name))
 			return true;
 	return c->args_count == 0;
 }
 
-static void put_field(const struct board_table *t, const struct board_field *f, const char *name,
-		      struct print_table *out, struct json *j)
+/* Goes over all fields: for (struct walk w = {.r = r}; walk_next(&w);) */
+struct walk {
+	const struct reader *r;
+	size_t table;
+	uint32_t field; /* of the next one */
+	const struct board_table *t;
+	const struct board_field *f;
+	char name[128];
+};
+
+static bool walk_next(struct walk *w)
 {
-	if (out != NULL) {
-		print_cell(out, "%s", name);
-		print_cell(out, "%s", kind_name(f->kind));
-		print_cell(out, "%s", f->unit);
-		print_cell(out, "%s", level_name(f->level));
-		print_cell(out, "%s", f->help);
-		return;
+	for (; w->table < reader_tables(w->r); w->table++, w->field = 0) {
+		w->t = reader_table_at(w->r, w->table);
+		if (w->field >= w->t->fields)
+			continue;
+		w->f = reader_field_at(w->r, w->t, w->field++);
+		field_name(w->t, w->f, w->name, sizeof(w->name));
+		return true;
 	}
+	return false;
+}
+
+static int check_names(const struct ctl *c, const struct reader *r)
+{
+	for (int i = 0; i < c->args_count; i++) {
+		struct walk w = {.r = r};
+		bool found = false;
+
+		while (!found && walk_next(&w))
+			found = is_called(c->args[i], w.f, w.name);
+		if (!found)
+			return ctl_fail(c, CTL_USAGE,
+					"nothing is called '%s': see 'droverctl stat -l'",
+					c->args[i]);
+	}
+	return CTL_OK;
+}
+
+static void put_json(const struct walk *w, struct json *j)
+{
 	json_object(j, NULL);
-	json_text(j, "name", name);
-	json_text(j, "table", t->name);
-	json_text(j, "kind", kind_name(f->kind));
-	json_text(j, "unit", f->unit);
-	json_text(j, "level", level_name(f->level));
-	json_text(j, "help", f->help);
-	json_text(j, "advice", f->advice);
+	json_text(j, "name", w->name);
+	json_text(j, "table", w->t->name);
+	json_text(j, "kind", kind_name(w->f->kind));
+	json_text(j, "unit", w->f->unit);
+	json_text(j, "level", level_name(w->f->level));
+	json_text(j, "help", w->f->help);
+	json_text(j, "advice", w->f->advice);
 	json_end(j);
+}
+
+static void put_row(const struct walk *w, struct print_table *out)
+{
+	print_cell(out, "%s", w->name);
+	print_cell(out, "%s", kind_name(w->f->kind));
+	print_cell(out, "%s", w->f->unit);
+	print_cell(out, "%s", level_name(w->f->level));
+	print_cell(out, "%s", w->f->help);
+}
+
+/* All that there is to say about a field: for fields that were asked for by name. */
+static void put_whole(const struct walk *w, unsigned width)
+{
+	const char *unit = w->f->unit;
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s (%s%s%s, %s)", w->name, kind_name(w->f->kind),
+		 unit[0] != '\0' ? ", " : "", unit, level_name(w->f->level));
+	print_wrapped(stdout, "", 0, width, text);
+	snprintf(text, sizeof(text), "%s.", w->f->help);
+	print_wrapped(stdout, "    ", 4, width, text);
+	if (w->f->advice[0] == '\0')
+		return;
+	snprintf(text, sizeof(text), "%s.", w->f->advice);
+	print_wrapped(stdout, "    ", 4, width, text);
+}
+
+static int list_whole(const struct ctl *c, const struct reader *r)
+{
+	unsigned width = print_width(stdout);
+
+	for (struct walk w = {.r = r}; walk_next(&w);)
+		if (listed(c, w.f, w.name))
+			put_whole(&w, width == 0 || width > WHOLE_WIDTH ? WHOLE_WIDTH : width);
+	return CTL_OK;
+}
+
+static int list_json(const struct ctl *c, const struct reader *r)
+{
+	struct json j;
+
+	ctl_json(c, &j);
+	json_array(&j, "fields");
+	for (struct walk w = {.r = r}; walk_next(&w);)
+		if (listed(c, w.f, w.name))
+			put_json(&w, &j);
+	json_finish(&j);
+	return CTL_OK;
 }
 
 static int list(const struct ctl *c, const struct reader *r)
 {
 	static const char *const titles[] = {"NAME", "KIND", "UNIT", "LEVEL", "HELP"};
-	struct print_table *out = c->json ? NULL : print_table_new(stdout, c->raw, titles, "lllll");
-	struct json j;
+	struct print_table *out;
 
-	if (c->json) {
-		ctl_json(c, &j);
-		json_array(&j, "fields");
-	}
-	for (size_t i = 0; i < reader_tables(r); i++) {
-		const struct board_table *t = reader_table_at(r, i);
-
-		for (uint32_t k = 0; k < t->fields; k++) {
-			const struct board_field *f = reader_field_at(r, t, k);
-			char name[128];
-
-			field_name(t, f, name, sizeof(name));
-			if (listed(c, name))
-				put_field(t, f, name, out, &j);
-		}
-	}
+	if (check_names(c, r) != CTL_OK)
+		return CTL_USAGE;
 	if (c->json)
-		json_finish(&j);
-	else if (print_table_end(out, print_width(stdout)) != 0)
+		return list_json(c, r);
+	if (c->args_count > 0 && !c->raw)
+		return list_whole(c, r);
+	out = print_table_new(stdout, c->raw, titles, "lllll");
+	for (struct walk w = {.r = r}; walk_next(&w);)
+		if (listed(c, w.f, w.name))
+			put_row(&w, out);
+	if (print_table_end(out, print_width(stdout)) != 0)
 		return ctl_fail(c, CTL_USAGE, "%s", strerror(errno));
 	return CTL_OK;
 }

@@ -119,6 +119,14 @@ run stat -H -a "${names[@]}"
 is "$STATUS $ERR" '0 ' 'each name that -l tells may be asked for'
 run stat -l -j
 json 'stat -l -j' '@{$j->{fields}} > 100 && !grep { $_->{help} eq "" || $_->{kind} eq "" } @{$j->{fields}}'
+run stat -l -j accept_no_fds
+json 'stat -l -j: advice' '@{$j->{fields}} == 1 && $j->{fields}[0]{advice} =~ /LimitNOFILE/ && $j->{fields}[0]{table} eq "worker"'
+run stat -l accept_no_fds latency.p99 server.plain.requests
+is "$(grep -c '^[a-z]' "$T/out")" 3 'stat -l NAME: of each one'
+like "$OUT" '(^|'$'\n'')accept_no_fds \(counter, brief\)'$'\n''    accept: .* left\.'$'\n''.*Raise LimitNOFILE' 'stat -l NAME: what to do about it'
+is "$(awk 'length > 80' "$T/out")" '' 'stat -l NAME: in 80 columns'
+run stat -l -H accept_no_fds
+is "$(wc -l <"$T/out")" 1 'stat -l -H NAME: a line'
 run stat requests
 is "$OUT" 'requests 5' 'stat: one'
 run stat -H 'responses_*' latency.count
@@ -146,6 +154,7 @@ wrong_json() {
 }
 wrong_json 'a misspelt counter' "nothing is called 'reqests': did you mean 'requests'\\?" stat reqests
 wrong_json 'a name that is none' "nothing is called 'xyzzyxyzzy': see 'droverctl stat -l'" stat xyzzyxyzzy
+wrong_json 'a field that is none' "nothing is called 'xyzzyxyzzy'" stat -l requests xyzzyxyzzy
 wrong_json 'one of two' "nothing is called 'nope" stat requests 'nope*'
 wrong_json 'an unknown column' "connections have no 'stat': did you mean 'state'\\?" conns stat=head
 wrong_json 'an unknown column to sort by' "connections have no 'agee': did you mean 'age'\\?" conns -s agee
