@@ -239,8 +239,7 @@
 	  "TTIN and the option workers cannot go beyond it in a reload: raise workers, then droverctl upgrade") \
 	X(GAUGE, uint64_t, listeners, , "listeners", FULL, "Listener rows in use",                 \
 	  "droverctl listeners shows them. More than the configuration has: old ones that workers of former generations still drain") \
-	X(GAUGE, uint64_t, servers, , "servers", FULL, "Server rows in use",                       \
-	  "droverctl servers shows them")                                                          \
+	X(GAUGE, uint64_t, servers, , "servers", FULL, "Server rows in use", "")                                                          \
 	X(COUNTER, uint64_t, worker_starts, , "workers", FULL, "Workers started",                  \
 	  "Grows by the number of workers with each reload. Growth without reloads means deaths: compare worker_deaths") \
 	X(COUNTER, uint64_t, worker_deaths, , "workers", BRIEF, "Workers that died unasked: exit, signal or hang", \
