@@ -38,7 +38,11 @@ enum column {
 	SERVER,
 	REQUEST,
 	PID,
-	STATUS
+	STATUS,
+	BYTES,
+	PORT,
+	LISTENER,
+	SINCE
 };
 
 static const struct {
@@ -59,13 +63,19 @@ static const struct {
     [REQUEST] = {"request", KIND_TEXT, true},
     [PID] = {"pid", KIND_NUMBER, true},
     [STATUS] = {"status", KIND_NUMBER, true},
+    [BYTES] = {"bytes", KIND_SIZE, false},
+    [PORT] = {"port", KIND_NUMBER, true},
+    [LISTENER] = {"listener", KIND_TEXT, true},
+    [SINCE] = {"since", KIND_DURATION, false},
 };
 
 enum op {
 	EQUAL,
 	NOT_EQUAL,
 	ABOVE,
-	BELOW
+	BELOW,
+	AT_LEAST,
+	AT_MOST
 };
 
 struct ctl_test {
@@ -98,10 +108,17 @@ static uint64_t number_of(const struct ctl_conn *conn, enum column column)
 		return conn->pid;
 	case STATUS:
 		return conn->status;
+	case BYTES:
+		return conn->in + conn->out;
+	case PORT:
+		return conn->port;
+	case SINCE:
+		return conn->since_ms;
 	case STATE:
 	case PEER:
 	case SERVER:
 	case REQUEST:
+	case LISTENER:
 		break;
 	}
 	return 0;
@@ -111,6 +128,8 @@ static const char *text_of(const struct ctl_conn *conn, enum column column)
 {
 	if (column == STATE)
 		return conn->state;
+	if (column == LISTENER)
+		return conn->listener;
 	return column == SERVER ? conn->server : conn->request;
 }
 
@@ -188,7 +207,7 @@ static bool parse_state(const struct ctl *c, const char *text, struct ctl_test *
 
 static bool parse_value(const struct ctl *c, const char *text, struct ctl_test *test)
 {
-	bool ordered = test->op == ABOVE || test->op == BELOW;
+	bool ordered = test->op != EQUAL && test->op != NOT_EQUAL;
 
 	switch (columns[test->column].kind) {
 	case KIND_NUMBER:
@@ -211,26 +230,43 @@ static bool parse_value(const struct ctl *c, const char *text, struct ctl_test *
 	return false;
 }
 
-/* NAME=VALUE, NAME!=VALUE, NAME>VALUE or NAME<VALUE */
+/* Takes the operator off the front of text: returns its length, or 0 if there is none. */
+static size_t parse_op(const char *text, enum op *out)
+{
+	static const struct {
+		const char *text;
+		enum op op;
+	} ops[] = {{"!=", NOT_EQUAL}, {">=", AT_LEAST}, {"<=", AT_MOST},
+		   {"=", EQUAL},      {">", ABOVE},     {"<", BELOW}};
+
+	for (size_t i = 0; i < DIM(ops); i++) {
+		size_t length = strlen(ops[i].text);
+
+		if (strncmp(text, ops[i].text, length) == 0) {
+			*out = ops[i].op;
+			return length;
+		}
+	}
+	return 0;
+}
+
+/* NAME, operator, value */
 static int parse_test(const struct ctl *c, const char *arg, struct ctl_test *test)
 {
-	size_t length = strcspn(arg, "=!<>");
-	const char *value = arg + length + 1;
+	size_t length = strcspn(arg, "=!<>"), op_length;
+	const char *value;
 	int column;
 
-	if (length == 0 || arg[length] == '\0' || (arg[length] == '!' && *value != '='))
+	memset(test, 0, sizeof(*test));
+	op_length = parse_op(arg + length, &test->op);
+	if (length == 0 || op_length == 0)
 		return ctl_fail(c, CTL_USAGE, "'%s' is no filter: write state=head or 'age>60s'",
 				arg);
 	column = find_column(c, arg, length);
 	if (column < 0)
 		return CTL_USAGE;
-	memset(test, 0, sizeof(*test));
 	test->column = (enum column)column;
-	test->op = arg[length] == '=' ? EQUAL : arg[length] == '>' ? ABOVE : BELOW;
-	if (arg[length] == '!') {
-		test->op = NOT_EQUAL;
-		value++;
-	}
+	value = arg + length + op_length;
 	if (!parse_value(c, value, test))
 		return ctl_fail(c, CTL_USAGE, "'%s': '%s' is nothing that %s can be compared with",
 				arg, value, columns[column].name);
@@ -306,7 +342,19 @@ static bool holds(const struct ctl_test *test, const struct ctl_conn *conn)
 		return number_of(conn, test->column) > test->number;
 	case BELOW:
 		return number_of(conn, test->column) < test->number;
+	case AT_LEAST:
+		return number_of(conn, test->column) >= test->number;
+	case AT_MOST:
+		return number_of(conn, test->column) <= test->number;
 	}
+	return false;
+}
+
+bool ctl_filter_has_state(const struct ctl_filter *filter)
+{
+	for (size_t i = 0; i < filter->count; i++)
+		if (filter->tests[i].column == STATE)
+			return true;
 	return false;
 }
 

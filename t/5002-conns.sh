@@ -173,12 +173,36 @@ found 3 status=400
 found 1 status=200 state=send
 found 17 "pid>1"
 found 17 'slot<2'
+case $V6 in *::1*) found 2 'peer!=127.0.0.0/8' ;; *) found 1 'peer!=127.0.0.0/8' ;; esac
+found 1 'bytes>64k'
+found 16 'bytes<=64k'
+found 17 'bytes>=0'
+found 2 'requests>=1' state=body
+found 3 'requests<=0'
+found 17 'age>=1ms'
+found 17 'since<1h'
+found 0 'since>1h'
+found 16 "listener!=127.0.0.1:$PORT2"
+found 1 listener="127.0.0.1:$PORT2"
+found 1 'listener=unix:*'
+found 1 port=0
+found 1 port="$(awk -F '\t' '$1 == "two" { print $2 }' "$T/hold.out")" server=two
+both=$(($(ctl conns -H slot=0 | wc -l) + $(ctl conns -H slot=1 | wc -l)))
+is "$both" 17 'conns slot=0 and slot=1: all'
+found 0 slot=2
+found 0 slot!=0 slot!=1
+both=0
+for pid in $(worker_pids); do both=$((both + $(ctl conns -H pid="$pid" | wc -l))); done
+is "$both" 17 'conns pid= of each worker: all'
 found 3 -n 3
 found 1 -n 3 state=send
 is "$(ctl conns -H -s out -n 1 | cut -f 3)" send '-s out: the most first'
 is "$(ctl conns -H -s -out -n 1 | cut -f 9)" 0 '-s -out: the least first'
 is "$(ctl conns -H -s id | cut -f 1)" "$(ctl conns -H | cut -f 1 | sort -n)" '-s id'
 is "$(ctl conns -H -s age | cut -f 5 | sort -rnc 2>&1)" '' '-s age: the oldest first'
+is "$(ctl conns -H -s bytes -n 1 | cut -f 3)" send '-s bytes: the most first'
+is "$(ctl conns -H -s -port -n 1 | cut -f 4 | sed 's/.*://')" "$(ctl conns -H | cut -f 4 | sed 's/.*://' | sort -n | tail -n 1)" '-s -port'
+is "$(ctl conns -j port=0 | perl -MJSON::PP -e 'print decode_json(<STDIN>)->{conns}[0]{listener}')" "unix:$T/sock" 'JSON: the listener'
 is "$(ctl conns -H -s state | cut -f 3 | uniq | tr '\n' ' ')" 'body head idle linger send ' '-s state'
 
 # A query, credentials and cookies are nobody else's business.
