@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "master/policy.h"
+#include "shm/kill.h"
 #include "shm/reader.h"
 #include "worker/clock.h"
 #include "worker/errlog.h"
@@ -53,6 +54,27 @@ void adopt_unlink(int rundir_fd, uint32_t slot, uint32_t half)
 
 	snprintf(name, sizeof(name), "worker.%u.%u", slot, half);
 	unlinkat(rundir_fd, name, 0);
+	kill_socket_name(name, slot, half);
+	unlinkat(rundir_fd, name, 0);
+}
+
+static int bind_privately(int fd, const struct sockaddr_un *un, socklen_t len)
+{
+	mode_t old = umask(0177);
+	int bad = bind(fd, (const struct sockaddr *)un, len), e = errno;
+
+	umask(old);
+	errno = e;
+	return bad;
+}
+
+static int close_keeping_errno(int fd)
+{
+	int e = errno;
+
+	close(fd);
+	errno = e;
+	return -1;
 }
 
 int adopt_listen(int rundir_fd, uint32_t slot, uint32_t half)
@@ -64,16 +86,23 @@ int adopt_listen(int rundir_fd, uint32_t slot, uint32_t half)
 	if (fd < 0)
 		return -1;
 	adopt_unlink(rundir_fd, slot, half);
-	mode_t old = umask(0177);
-	int bad = bind(fd, (const struct sockaddr *)&un, len);
-
-	umask(old);
-	if (!bad && !listen(fd, 4))
+	if (!bind_privately(fd, &un, len) && !listen(fd, 4))
 		return fd;
-	bad = errno;
-	close(fd);
-	errno = bad;
-	return -1;
+	return close_keeping_errno(fd);
+}
+
+int adopt_open_ctl(int rundir_fd, uint32_t slot, uint32_t half)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
+	struct sockaddr_un un;
+	socklen_t len = kill_address(&un, rundir_fd, slot, half);
+
+	if (fd < 0)
+		return -1;
+	if (!setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) &&
+	    !bind_privately(fd, &un, len))
+		return fd;
+	return close_keeping_errno(fd);
 }
 
 static long uid_of(pid_t pid)

@@ -13,8 +13,11 @@
 
 #include "master/state.h"
 
-/* Makes the socket of a worker. Returns it, or -1 with errno. */
+/* Make the sockets of a worker: on which it waits for a new master, and for droverctl kill. Return
+ * them, or -1 with errno. */
 int adopt_listen(int rundir_fd, uint32_t slot, uint32_t half);
+int adopt_open_ctl(int rundir_fd, uint32_t slot, uint32_t half);
+/* Removes both. */
 void adopt_unlink(int rundir_fd, uint32_t slot, uint32_t half);
 
 /*

@@ -57,8 +57,13 @@ static void take_row(const struct child *c, const struct birth *b)
 	board_write_end(&row->seq);
 }
 
+/* What a worker has in the run directory; -1: it could not be made. */
+struct sockets {
+	int adopt_fd, ctl_fd;
+};
+
 static _Noreturn void live(const struct child *c, const struct birth *b, int control_fd,
-			   int adopt_fd)
+			   const struct sockets *own)
 {
 	const struct settings *s = b->gen->settings;
 	struct worker_env env = {
@@ -68,7 +73,8 @@ static _Noreturn void live(const struct child *c, const struct birth *b, int con
 	    .generation = b->gen->number,
 	    .row = c->row,
 	    .control_fd = control_fd,
-	    .adopt_fd = adopt_fd,
+	    .adopt_fd = own->adopt_fd,
+	    .ctl_fd = own->ctl_fd,
 	    .master_uid = geteuid(),
 	    .instance = b->instance,
 	    .listen_fds = c->share.fds,
@@ -94,20 +100,32 @@ static _Noreturn void live(const struct child *c, const struct birth *b, int con
 	_exit(worker_run(&env));
 }
 
-/* A worker without one serves as well as others: it is only not found when the master dies. */
-static int open_adoption(const struct child *c, const struct birth *b)
+/* A worker without them serves as well as others: it is only not found when the master dies, and
+ * not reached by droverctl kill. */
+static struct sockets open_sockets(const struct child *c, const struct birth *b)
 {
 	static struct errlog_limit limit;
-	int fd = -1;
+	struct sockets own = {-1, -1};
 
 	if (b->rundir_fd < 0)
-		return -1;
-	fd = adopt_listen(b->rundir_fd, c->slot, c->row % BOARD_HALVES);
-	if (fd < 0)
+		return own;
+	own.adopt_fd = adopt_listen(b->rundir_fd, c->slot, c->row % BOARD_HALVES);
+	own.ctl_fd = own.adopt_fd < 0
+			 ? -1
+			 : adopt_open_ctl(b->rundir_fd, c->slot, c->row % BOARD_HALVES);
+	if (own.ctl_fd < 0)
 		errlog_limited(&limit, ERRLOG_WARN,
 			       "worker %u has no socket in the run directory: %s", c->slot,
 			       strerror(errno));
-	return fd;
+	return own;
+}
+
+static void close_sockets(const struct sockets *own)
+{
+	if (own->adopt_fd >= 0)
+		close(own->adopt_fd);
+	if (own->ctl_fd >= 0)
+		close(own->ctl_fd);
 }
 
 int birth_worker(struct child *c, const struct birth *b)
@@ -119,16 +137,15 @@ int birth_worker(struct child *c, const struct birth *b)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair))
 		goto fail_pair;
 	c->control_fd = pair[0];
-	int adopt_fd = open_adoption(c, b);
+	struct sockets own = open_sockets(c, b);
 	pid_t pid = fork();
 
 	if (pid < 0)
 		goto fail_fork;
 	if (pid == 0)
-		live(c, b, pair[1], adopt_fd);
+		live(c, b, pair[1], &own);
 	close(pair[1]);
-	if (adopt_fd >= 0)
-		close(adopt_fd);
+	close_sockets(&own);
 	generation_use(b->gen);
 	c->state = CHILD_STARTING;
 	c->cause = CAUSE_NONE;
@@ -145,8 +162,7 @@ int birth_worker(struct child *c, const struct birth *b)
 fail_fork:;
 	int e = errno;
 
-	if (adopt_fd >= 0)
-		close(adopt_fd);
+	close_sockets(&own);
 	close(pair[0]);
 	close(pair[1]);
 	c->control_fd = -1;

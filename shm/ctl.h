@@ -34,6 +34,9 @@ struct ctl {
 	bool list;         /* -l */
 	bool mdoc;         /* --mdoc */
 	bool now;          /* --now */
+	bool verbose;      /* -v */
+	bool filter;       /* --filter */
+	bool dry_run;      /* --dry-run */
 	double interval_s; /* -i; 0 = not given */
 	uint64_t limit;    /* -n; 0 = not given */
 	const char *sort;  /* -s */
@@ -122,6 +125,7 @@ uint64_t ctl_hist_figure(const uint64_t hist[HIST_BUCKETS], unsigned i);
 int ctl_status(struct ctl *c); /* CTL_WRONG if anything is */
 int ctl_stat(struct ctl *c);
 int ctl_conns(struct ctl *c);
+int ctl_kill(struct ctl *c); /* CTL_WRONG if one could not be ended */
 int ctl_workers(struct ctl *c);
 int ctl_listeners(struct ctl *c);
 int ctl_servers(struct ctl *c);

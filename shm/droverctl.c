@@ -21,7 +21,9 @@
 enum {
 	OPT_BOARD = 1,
 	OPT_MDOC = 'M',
-	OPT_NOW = 'N'
+	OPT_NOW = 'N',
+	OPT_FILTER = 'F',
+	OPT_DRY_RUN = 'D'
 };
 
 static const struct option long_options[] = {
@@ -33,6 +35,9 @@ static const struct option long_options[] = {
     {"list", no_argument, NULL, 'l'},
     {"mdoc", no_argument, NULL, OPT_MDOC},
     {"now", no_argument, NULL, OPT_NOW},
+    {"verbose", no_argument, NULL, 'v'},
+    {"filter", no_argument, NULL, OPT_FILTER},
+    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
     {"interval", required_argument, NULL, 'i'},
     {"count", required_argument, NULL, 'n'},
     {"sort", required_argument, NULL, 's'},
@@ -60,6 +65,9 @@ static const struct command {
      "live: workers, rates, latency, slowest requests (-1: once, as text)"},
     {"conns", ctl_conns, "ns", true, "[-n COUNT] [-s COLUMN] [FILTER ...]",
      "connections, as in: conns state=head 'age>60s' peer=192.0.2.0/24"},
+    {"kill", ctl_kill, "vFDnst", true,
+     "[-v] [--dry-run] [-t SECONDS] CONN ... | --filter [-n COUNT] [-s COLUMN] FILTER ...",
+     "end connections by number, or those that a filter finds"},
     {"workers", ctl_workers, "a", false, "[-a]", "worker processes (-a: also those that are gone)"},
     {"listeners", ctl_listeners, "a", false, "[-a]", "listening addresses and their queues"},
     {"servers", ctl_servers, "a", false, "[-a]", "what each server section did"},
@@ -247,6 +255,15 @@ static bool take_option(struct ctl *c, int letter, const char *value)
 	case OPT_MDOC:
 		c->mdoc = true;
 		return true;
+	case 'v':
+		c->verbose = true;
+		return true;
+	case OPT_FILTER:
+		c->filter = true;
+		return true;
+	case OPT_DRY_RUN:
+		c->dry_run = true;
+		return true;
 	case OPT_NOW:
 		c->now = true;
 		return true;
@@ -279,7 +296,7 @@ static int parse_options(struct ctl *c, int argc, char **argv, char given[UCHAR_
 	int letter, index = -1, at = 1;
 
 	opterr = 0;
-	for (; (letter = getopt_long(argc, argv, ":r:jHali:n:s:t:hV1", long_options, &index)) != -1;
+	for (; (letter = getopt_long(argc, argv, ":r:jHalvi:n:s:t:hV1", long_options, &index)) != -1;
 	     at = optind) {
 		if (letter == '?' || letter == ':') {
 			if (wrong[0] == '\0')

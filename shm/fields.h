@@ -134,6 +134,8 @@
 	  "Handover by reload, upgrade or rebalancing at work. Nothing to do")                     \
 	Y(X, LOST, lost, "lost with the worker that was serving it when it died",                  \
 	  "Should stay 0: a worker crashed without a standby, or in the middle of this connection. See worker_deaths and the error log; keep standby = true") \
+	Y(X, KILLED, killed, "ended by droverctl kill",                                            \
+	  "An operator or a script did this; the access log shows what was under way. Nothing to do") \
 	Y(X, ERROR, error, "an error of the system or of a file while responding",                 \
 	  "See file_errors and the error log: mostly files changed in place while they were sent, or a disk that fails")
 
@@ -371,6 +373,8 @@
 	  "Less than requests where the access log is on: see log_lines_lost. It is off by default") \
 	X(COUNTER, uint64_t, log_lines_lost, , "lines", BRIEF, "Access log lines lost because the log could not be written", \
 	  "Disk full, quota, a rotated folder that is gone, or a pipe whose reader is slow. The error log says which file; droverctl reopen after mending it") \
+	X(COUNTER, uint64_t, gossip, , "messages", DEBUG, "Messages to the worker's own socket that made no sense", \
+	  "Something other than a droverctl of this version writes to the ctl.* sockets of the run directory. Harmless; find out what, or upgrade droverctl") \
 	X(COUNTER, uint64_t, takeovers, , "", BRIEF, "Times the standby took over from a worker that died", \
 	  "Each is a worker that crashed or hung, though clients hardly noticed. The error log names signal and suspect request: report it with a core") \
 	X(COUNTER, uint64_t, moved_in, , "conns", BRIEF, "Connections taken over from another worker", \
@@ -492,7 +496,7 @@
 	X(ID, uint16_t, port, , "", BRIEF, "Port of the client", "")                                   \
 	X(ID, uint64_t, id, , "", BRIEF, "Number of the connection, never used again", "")             \
 	X(ADDR, uint8_t, peer, [16], "", BRIEF, "Address of the client", "")                           \
-	X(ID, uint32_t, fd, , "", FULL, "Descriptor number in the worker", "")                         \
+	X(ID, uint32_t, fd, , "", FULL, "Descriptor number in the worker; 4294967295 once it is closed", "")                         \
 	X(ID, uint16_t, listener, , "", BRIEF, "Listener row that it came in by", "")                  \
 	X(ID, uint16_t, status, , "", BRIEF, "Status of the response under way, or of the last one", "") \
 	X(ID, uint32_t, server, , "", BRIEF, "Server row of the request, plus one; 0 = not known yet", "") \

@@ -99,7 +99,7 @@ start_drover -l 127.0.0.1:0 "$T/www"
 is "$(curl -sS "http://127.0.0.1:$PORT/")" hello 'a folder is served without a configuration'
 like "$(cat "$T/stdout")" "http://127.0.0.1:$PORT/" 'the address is printed'
 like "$(cat "$T/stdout")" "droverctl -r $RUN status" 'and what to look at'
-is "$(ls "$RUN" | grep -v "^worker" | tr '\n' ' ')" 'drover.board drover.board.prev drover.pid ' 'the board of before is kept'
+is "$(ls "$RUN" | grep -v -e "^worker" -e "^ctl" | tr '\n' ' ')" 'drover.board drover.board.prev drover.pid ' 'the board of before is kept'
 ok 'reload without a configuration' ctl reload
 stop_drover INT
 run_drover -l nonsense "$T/www" -r "$RUN"

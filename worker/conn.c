@@ -438,6 +438,9 @@ void conn_close(struct conns *cs, uint32_t i, enum close_reason reason, bool wit
 	if (c->up != 0)
 		up_cancel(cs->ups, c->up - 1);
 	c->up = 0;
+	/* The number may belong to another connection from here on: who takes the descriptor by
+	 * what the row says (droverctl kill) looks at the row again after. */
+	__atomic_store_n(&conn_row(cs, i)->fd, UINT32_MAX, __ATOMIC_SEQ_CST);
 	close(c->fd);
 	c->fd = -1;
 	c->close_reason = (uint8_t)reason;

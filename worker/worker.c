@@ -21,6 +21,7 @@
 #include "worker/accesslog.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
+#include "worker/ending.h"
 #include "worker/errlog.h"
 #include "worker/handover.h"
 #include "worker/http/files.h"
@@ -38,6 +39,7 @@
 #define TAG_GIVE    ((uint64_t)3 << TAG_SHIFT) /* the channel that connections leave by */
 #define TAG_ADOPT   ((uint64_t)5 << TAG_SHIFT) /* a new master */
 #define TAG_UP      ((uint64_t)6 << TAG_SHIFT) /* a connection to a peer */
+#define TAG_CTL     ((uint64_t)7 << TAG_SHIFT) /* droverctl kill */
 #define TAG_TAKE \
 	((uint64_t)4 << TAG_SHIFT) /* those that they come by: the lower half is the descriptor */
 
@@ -101,6 +103,15 @@ static int poll_control(struct worker *w)
 	struct epoll_event e = {.events = EPOLLIN, .data.u64 = TAG_CONTROL};
 
 	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->env->control_fd, &e);
+}
+
+/* A worker without it serves as well as others. */
+static void poll_ctl(struct worker *w)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.u64 = TAG_CTL};
+
+	if (w->env->ctl_fd >= 0)
+		(void)epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->env->ctl_fd, &e);
 }
 
 static void publish_identity(struct worker *w)
@@ -167,6 +178,7 @@ static int start(struct worker *w)
 		return fail("epoll");
 	w->ups.epoll_fd = w->epoll_fd;
 	w->ups.tag = TAG_UP;
+	poll_ctl(w);
 	if (acceptor_init(&w->acceptor, &w->conns, w->env, w->epoll_fd, TAG_LISTEN) != 0)
 		return fail("listening sockets");
 	return 0;
@@ -580,6 +592,25 @@ static void be_orphan(struct worker *w)
 	       (unsigned long long)(s->orphan_us / SECOND_US));
 }
 
+static void kill_conn(void *arg, uint32_t i)
+{
+	struct worker *w = arg;
+
+	http_kill(w->http, i);
+}
+
+static void serve_ctl(struct worker *w)
+{
+	const struct ending e = {.fd = w->env->ctl_fd,
+				 .row = w->env->row,
+				 .uid = w->env->master_uid,
+				 .cs = &w->conns,
+				 .end = kill_conn,
+				 .arg = w};
+
+	ending_serve(&e);
+}
+
 static int descriptors_of(struct msghdr *h, int *fds)
 {
 	int count = 0;
@@ -654,6 +685,8 @@ static void serve_events(struct worker *w, int count)
 			take(w, (int)which);
 		else if (tag == TAG_ADOPT)
 			be_adopted(w);
+		else if (tag == TAG_CTL)
+			serve_ctl(w);
 		else if (tag == TAG_GIVE)
 			continue; /* give() looks at its channel every turn */
 		else
@@ -773,6 +806,7 @@ static void close_strays(const struct worker *w)
 		mine[count++] = w->log.buffer[k]->fd;
 	mine[count++] = e->control_fd;
 	mine[count++] = e->adopt_fd;
+	mine[count++] = e->ctl_fd;
 	mine[count++] = e->error_log_fd;
 	mine[count++] = w->epoll_fd;
 	mine[count++] = w->arena.fd;

@@ -59,7 +59,8 @@ struct worker_env {
 	uint32_t row;          /* of the board: slot * BOARD_HALVES + half */
 	int control_fd;        /* this end of the channel, non-blocking */
 	int adopt_fd;          /* where a new master connects if this one dies; -1: none */
-	uid_t master_uid;      /* who may, besides root */
+	int ctl_fd;            /* where droverctl asks to end connections; -1: none */
+	uid_t master_uid;      /* who may do either, besides root */
 	uint64_t instance;     /* number of this start */
 	const int *listen_fds; /* sockets to accept from; listen_ids[i] is the settings.listeners
 				  index of listen_fds[i] */

@@ -126,18 +126,20 @@ static void count_class(struct http *h, uint32_t i, int status, uint64_t in, uin
 	}
 }
 
-/* Counts and logs the response that has ended, whole or not. base: of h->req's spans; NULL: the
- * request could not be read. */
-static void account(struct http *h, uint32_t i, const char *base, const char *ended)
+static uint64_t duration_of(const struct http *h, uint32_t i)
+{
+	uint64_t began = conn_row(h->cs, i)->request_us, now = clock_now_us();
+
+	return began != 0 && now > began ? now - began : 0;
+}
+
+/* base: of h->req's spans; NULL: the request could not be read. */
+static void log_request(struct http *h, uint32_t i, const char *base, const char *ended,
+			uint64_t duration)
 {
 	const struct conn *c = conn_at(h->cs, i);
 	struct conn_row *row = conn_row(h->cs, i);
-	uint64_t now = clock_now_us();
-	uint64_t duration = row->request_us != 0 && now > row->request_us ? now - row->request_us
-									  : 0;
 
-	count_class(h, i, row->status, c->request_in, c->sent);
-	board_add(&h->cs->row->latency[hist_bucket(duration)], 1);
 	if (exchange_server(h, i)->log >= 0) {
 		const struct logline l = {
 		    .clock = h->cs->clock,
@@ -156,6 +158,17 @@ static void account(struct http *h, uint32_t i, const char *base, const char *en
 
 		accesslog_add(h->log, &l);
 	}
+}
+
+/* Counts and logs the response that has ended, whole or not. */
+static void account(struct http *h, uint32_t i, const char *base, const char *ended)
+{
+	const struct conn *c = conn_at(h->cs, i);
+	uint64_t duration = duration_of(h, i);
+
+	count_class(h, i, conn_row(h->cs, i)->status, c->request_in, c->sent);
+	board_add(&h->cs->row->latency[hist_bucket(duration)], 1);
+	log_request(h, i, base, ended, duration);
 }
 
 /* After its response has left: the connection goes on or ends. */
@@ -193,14 +206,18 @@ bool exchange_recall(struct http *h, uint32_t i)
 					     &no_limits, &scanned, &h->req, &refusal) == 1;
 }
 
-/* The connection ends in the middle of a response. */
+/* The connection ends in the middle of a response; or of a request, which has then no status and
+ * counts as no response. */
 enum step exchange_abandon(struct http *h, uint32_t i, enum close_reason reason, bool with_reset)
 {
 	const char *base = NULL;
 
 	if (exchange_recall(h, i))
 		base = buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
-	account(h, i, base, close_reason_name(reason));
+	if (conn_row(h->cs, i)->state == CONN_BODY)
+		log_request(h, i, base, close_reason_name(reason), duration_of(h, i));
+	else
+		account(h, i, base, close_reason_name(reason));
 	conn_close(h->cs, i, reason, with_reset);
 	return STEP_CLOSE;
 }

@@ -614,6 +614,24 @@ void http_drain(struct http *h, uint64_t grace_us)
 	}
 }
 
+/* What is under way is logged with the reason, and the peer sees that something is missing. */
+static void cut(struct http *h, uint32_t i, enum close_reason reason)
+{
+	uint8_t state = conn_row(h->cs, i)->state;
+
+	if (state == CONN_SEND || state == CONN_BODY)
+		(void)exchange_abandon(h, i, reason, true);
+	else
+		conn_close(h->cs, i, reason, false);
+}
+
+void http_kill(struct http *h, uint32_t i)
+{
+	touch(h, i);
+	cut(h, i, CLOSE_KILLED);
+	settle(h, i);
+}
+
 unsigned http_force(struct http *h)
 {
 	enum {
@@ -634,10 +652,7 @@ unsigned http_force(struct http *h)
 			       (unsigned long long)row->id, peer, conn_state_name(row->state),
 			       row->request);
 		board_add(&h->cs->row->drained_forced, 1);
-		if (row->state == CONN_SEND)
-			(void)exchange_abandon(h, i, CLOSE_FORCED, true);
-		else
-			conn_close(h->cs, i, CLOSE_FORCED, row->state == CONN_BODY);
+		cut(h, i, CLOSE_FORCED);
 	}
 	return n;
 }

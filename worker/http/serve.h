@@ -62,6 +62,9 @@ void http_resume(struct http *h, uint32_t i);
 /* The timer of a connection has fired. */
 void http_timer(struct http *h, uint32_t i);
 
+/* Ends a connection as an operator asked (CLOSE_KILLED). */
+void http_kill(struct http *h, uint32_t i);
+
 /* Draining begins: idle connections get until grace_us from now (spread) for one more request. */
 void http_drain(struct http *h, uint64_t grace_us);
 
