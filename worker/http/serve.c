@@ -619,7 +619,7 @@ static void cut(struct http *h, uint32_t i, enum close_reason reason)
 {
 	uint8_t state = conn_row(h->cs, i)->state;
 
-	if (state == CONN_SEND || state == CONN_BODY)
+	if (state == CONN_SEND || state == CONN_BODY || state == CONN_RESPOND)
 		(void)exchange_abandon(h, i, reason, true);
 	else
 		conn_close(h->cs, i, reason, false);
@@ -627,9 +627,9 @@ static void cut(struct http *h, uint32_t i, enum close_reason reason)
 
 void http_kill(struct http *h, uint32_t i)
 {
-	touch(h, i);
+	http_touch(h, i);
 	cut(h, i, CLOSE_KILLED);
-	settle(h, i);
+	http_settle(h, i);
 }
 
 unsigned http_force(struct http *h)
