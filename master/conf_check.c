@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "shm/deadlines.h"
 #include "worker/http/route.h"
 
 /* An option in one of a level's sections, 0 if it does not stand there. */
@@ -39,33 +40,43 @@ static int place_of(const struct conf_fill *f, cfg_t *sec, const char *section, 
 	return at != 0 || sec == f->root ? at : place_of(f, f->root, section, one, other);
 }
 
-/* The outer deadline runs while the inner one does, and ends first. */
-static void check_chain(const struct conf_fill *f, cfg_t *sec, const struct server *srv,
-			enum deadline outer, enum deadline inner, const char *outer_name,
-			const char *inner_name)
+/* drain stands at the global level alone. */
+static int clash_at(const struct conf_fill *f, cfg_t *sec, const struct deadlines_clash *clash)
 {
-	uint64_t out = srv->deadlines.at_us[outer], in = srv->deadlines.at_us[inner];
-	int at = place_of(f, sec, "deadlines", outer_name, inner_name);
+	const char *one = deadlines_name(clash->one), *other = deadlines_name(clash->other);
+	int at = 0;
 
-	if (out != 0 && in != 0 && out < in && at != 0)
-		conf_source_warn(f->src, at, "%s (%jums) is shorter than %s (%jums), which it ends",
-				 outer_name, (uintmax_t)out / 1000, inner_name,
-				 (uintmax_t)in / 1000);
+	if (clash->one == DEADLINES_DRAIN) {
+		at = conf_fill_at(f->root, one);
+		one = other;
+	}
+	if (clash->one == DEADLINE_MIN_RATE)
+		other = "min_rate";
+	return at != 0 ? at : place_of(f, sec, "deadlines", one, other);
+}
+
+static void check_deadlines(const struct conf_fill *f, cfg_t *sec, const struct server *srv)
+{
+	struct deadlines d = {.min_rate = srv->deadlines.min_rate};
+	struct deadlines_clash clash[DEADLINES_CLASHES];
+	unsigned n;
+
+	memcpy(d.at_us, srv->deadlines.at_us, sizeof(srv->deadlines.at_us));
+	d.at_us[DEADLINES_DRAIN] = f->s->drain_us;
+	n = deadlines_check(&d, clash);
+	for (unsigned i = 0; i < n; i++) {
+		int at = clash_at(f, sec, &clash[i]);
+
+		if (at != 0)
+			conf_source_warn(f->src, at, "%s", clash[i].text);
+	}
 }
 
 void conf_check_server(struct conf_fill *f, cfg_t *sec, const struct server *srv)
 {
-	const struct deadline_settings *d = &srv->deadlines;
 	int at;
 
-	check_chain(f, sec, srv, DEADLINE_REQUEST, DEADLINE_HEADER, "request", "header");
-	check_chain(f, sec, srv, DEADLINE_REQUEST, DEADLINE_BODY, "request", "body");
-	check_chain(f, sec, srv, DEADLINE_MAX_AGE, DEADLINE_IDLE, "max_age", "idle");
-	at = place_of(f, sec, "deadlines", "min_rate_after", "min_rate");
-	if (at != 0 && d->at_us[DEADLINE_MIN_RATE] == 0 && d->min_rate != 0)
-		conf_source_warn(f->src, at,
-				 "min_rate_after is 0: whatever does not come at once is too slow "
-				 "(min_rate = 0 turns the check off)");
+	check_deadlines(f, sec, srv);
 	at = place_of(f, sec, "limits", "max_uri", "max_uri");
 	if (srv->limits.max_uri > srv->limits.max_header && at != 0)
 		conf_source_warn(f->src, at,

@@ -527,6 +527,12 @@ static const struct bad doubtful[] = {
      "1: warning: request (5000ms) is shorter than body (60000ms), which it ends"},
     {"deadlines { request = 15s body = 10s }\n" IN_SERVER("deadlines { header = 20s }"),
      "3: warning: request (15000ms) is shorter than header (20000ms), which it ends"},
+    {"drain = 20s\ndeadlines { request = 70s }\n" SITE,
+     "1: warning: drain (20000ms) is shorter than request (70000ms), and a stop cuts responses "
+     "that may still take as long"},
+    {IN_SERVER("deadlines { request = 70s }"),
+     "2: warning: drain (30000ms) is shorter than request (70000ms), and a stop cuts responses "
+     "that may still take as long"},
     {IN_SERVER("keepalive { max_age = 10s }"),
      "2: warning: max_age (10000ms) is shorter than idle (65000ms), which it ends"},
     {IN_SERVER("deadlines { min_rate_after = 0 }"),
