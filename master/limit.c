@@ -55,6 +55,8 @@ int limit_raise(struct settings *s, unsigned sockets, char *warning, size_t size
 		now.rlim_cur = now.rlim_max;
 	uint32_t wanted = s->worker_connections;
 
+	s->worker_connections_wanted = wanted;
+
 	s->worker_connections = limit_connections(s, sockets, now.rlim_cur);
 	snprintf(warning, size,
 		 "worker_connections = %u needs %" PRIu64

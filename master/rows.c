@@ -6,8 +6,10 @@
  */
 #include "master/rows.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -443,6 +445,7 @@ static void settle_listeners(const struct board *b, const struct generation *g)
 			r->generation = bound->opened;
 		r->used = bound ? 1 : 0;
 		r->sockets = bound ? bound->count : 0;
+		r->backlog = bound ? (uint64_t)bound->backlog * bound->count : 0;
 		board_write_end(&r->seq);
 		in_use += r->used;
 	}
@@ -542,12 +545,31 @@ static void settle_peers(const struct board *b, const struct generation *g)
 	free(named);
 }
 
+/* The deadline_<name>_ms fields stand in the row in the order of the enum. */
+static_assert(offsetof(struct server_row, deadline_min_rate_ms) -
+		      offsetof(struct server_row, deadline_handshake_ms) ==
+		  (DEADLINES_COUNT - 1) * sizeof(uint64_t),
+	      "publish_deadlines indexes the settings by the enum");
+
+static void publish_deadlines(const struct board *b, const struct settings *s)
+{
+	for (uint32_t i = 0; i < s->servers_count; i++) {
+		struct server_row *r = board_server(b, s->servers[i].row);
+		const struct deadline_settings *d = &s->servers[i].deadlines;
+
+		for (unsigned k = 0; k < DEADLINES_COUNT; k++)
+			board_set(&(&r->deadline_handshake_ms)[k], d->at_us[k] / 1000);
+		board_set(&r->min_rate, d->min_rate);
+	}
+}
+
 void rows_settle(const struct board *b, const struct generation *g)
 {
 	settle_listeners(b, g);
 	settle_servers(b, g);
 	settle_upstreams(b, g);
 	settle_peers(b, g);
+	publish_deadlines(b, g->settings);
 }
 
 void rows_queues(const struct board *b, const struct generation *g)
@@ -590,6 +612,7 @@ void rows_in_force(const struct board *b, const struct generation *g, uint64_t n
 	m->generation = g->number;
 	m->configured_us = now_us;
 	m->drain_ms = g->settings->drain_us / 1000;
+	m->conns_wanted = g->settings->worker_connections_wanted;
 	strlcpy(m->config, g->settings->file ? g->settings->file : "", sizeof(m->config));
 	board_write_end(&m->seq);
 }

@@ -139,7 +139,8 @@
 	Y(X, ERROR, error, "an error of the system or of a file while responding",                 \
 	  "See file_errors and the error log: mostly files changed in place while they were sent, or a disk that fails")
 
-/* Deadlines, one for each state that waits, three for what a peer is waited for, and three for any: each is a counter expired_<name>. Y(X, SUFFIX, name, advice) */
+/* Deadlines, one for each state that waits, three for what a peer is waited for, and three for any: each is a counter
+ * expired_<name>, and of a server its setting deadline_<name>_ms. Y(X, SUFFIX, name, advice) */
 #define DEADLINES(Y, X)                                                                               \
 	Y(X, HANDSHAKE, handshake,                                                                 \
 	  "Clients that connect and say nothing: scanners, health checks without TLS, or overload on their way. Raise deadlines { handshake } only for slow networks") \
@@ -237,6 +238,7 @@
 	  "One for each processor is right for most loads. The option workers sets it; TTIN and TTOU change it on the fly") \
 	X(GAUGE, uint64_t, drain_ms, , "ms", FULL, "The drain setting in force",                   \
 	  "How long old workers may take after a reload or stop. Raise the option drain if drained_forced grows, lower it if stopping takes too long") \
+	X(GAUGE, uint64_t, conns_wanted, , "conns", FULL, "worker_connections as configured, if the limit of descriptors allows fewer; else 0", "Raise LimitNOFILE in the service unit (ulimit -n), or lower worker_connections") \
 	X(GAUGE, uint64_t, slots, , "slots", DEBUG, "Slots that the board has room for",           \
 	  "TTIN and the option workers cannot go beyond it in a reload: raise workers, then droverctl upgrade") \
 	X(GAUGE, uint64_t, listeners, , "listeners", FULL, "Listener rows in use",                 \
@@ -408,7 +410,8 @@
 	X(GAUGE, uint64_t, queue, , "conns", BRIEF, "Connections in the accept queue (TCP_INFO), read once a second", \
 	  "Above 0 for seconds: workers do not accept fast enough, see lag_us, accept_pauses and processor time. At queue_max new clients get no answer") \
 	X(GAUGE, uint64_t, queue_max, , "conns", BRIEF, "Limit of the accept queue",               \
-	  "The smaller of the option backlog and sysctl net.core.somaxconn: raise both, then reload. nstat TcpExtListenOverflows counts what was lost")
+	  "The smaller of the option backlog and sysctl net.core.somaxconn: raise both, then reload. nstat TcpExtListenOverflows counts what was lost") \
+	X(GAUGE, uint64_t, backlog, , "conns", FULL, "The backlog setting in force, for all its sockets", "If it is more than queue_max, the system's net.core.somaxconn has cut it: raise that")
 
 #define LISTENER_TRAFFIC_FIELDS(X)                                                                 \
 	X(COUNTER, uint64_t, accepts, , "conns", BRIEF, "Connections accepted",                    \
@@ -420,7 +423,9 @@
 	LAYOUT_TEST_FIELD(X)                                                                       \
 	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row", "")                            \
 	X(ID, uint32_t, used, , "", DEBUG, "1 while the configuration names the server", "")           \
-	X(TEXT, char, name, [64], "", BRIEF, "Name of the server section", "")
+	X(TEXT, char, name, [64], "", BRIEF, "Name of the server section", "") \
+	DEADLINES(DEADLINE_SETTING_FIELD, X) \
+	X(GAUGE, uint64_t, min_rate, , "bytes/s", FULL, "The min_rate setting in force; 0 = off", "droverctl doctor says which settings contradict each other.")
 
 #define SERVER_TRAFFIC_FIELDS(X)                                                                   \
 	LAYOUT_TEST_FIELD(X)                                                                       \
@@ -519,6 +524,8 @@
 	X(COUNTER, uint64_t, close_##name, , "conns", FULL, "Connections ended: " help, advice)
 #define DEADLINE_FIELD(X, sym, name, advice)                                                       \
 	X(COUNTER, uint64_t, expired_##name, , "", FULL, "Times the deadline '" #name "' passed", advice)
+#define DEADLINE_SETTING_FIELD(X, sym, name, advice)                                               \
+	X(GAUGE, uint64_t, deadline_##name##_ms, , "ms", FULL, "The deadline '" #name "' in force (that of min_rate: min_rate_after); 0 = none", "droverctl doctor says which settings contradict each other")
 #define REFUSAL_FIELD(X, sym, name, status, help, advice)                                          \
 	X(COUNTER, uint64_t, refused_##name, , "requests", FULL, "Requests refused: " help, advice)
 

@@ -250,7 +250,8 @@ struct settings {
 	bool standby;   /* each worker has one */
 	bool rebalance; /* the master spreads idle connections over the workers unasked */
 	uint32_t worker_connections;
-	uint32_t max_conns_per_address; /* per worker; 0 = no limit */
+	uint32_t worker_connections_wanted; /* as configured, if descriptors allow fewer; else 0 */
+	uint32_t max_conns_per_address;     /* per worker; 0 = no limit */
 	uint64_t drain_us, hang_us, orphan_us, lame_duck_us;
 	const char *error_log; /* path or "stderr" */
 	int log_level;         /* enum errlog_level */
