@@ -26,7 +26,12 @@ const char *view_life_name(enum view_life life)
 
 bool view_lives(const struct view_worker *w)
 {
-	return w->life == VIEW_ALIVE || w->life == VIEW_HUNG;
+	return view_life_lives(w->life);
+}
+
+bool view_life_lives(enum view_life life)
+{
+	return life == VIEW_ALIVE || life == VIEW_HUNG;
 }
 
 uint64_t view_age_us(const struct view *v, uint64_t us)

@@ -56,6 +56,7 @@ void view_free(struct view *v);
 bool view_lives(const struct view_worker *w);
 
 const char *view_life_name(enum view_life life);
+bool view_life_lives(enum view_life life);
 
 /* How long ago a time on the board was; 0 if it lies ahead. */
 uint64_t view_age_us(const struct view *v, uint64_t us);
