@@ -16,9 +16,10 @@
 
 enum ctl_exit {
 	CTL_OK = 0,
-	CTL_WRONG = 1,  /* something is wrong with the daemon, or what was asked of it failed */
-	CTL_USAGE = 2,  /* no board, no master, or a wrong command line: nothing was done */
-	CTL_TIMEOUT = 3 /* it was asked, and did not finish in time */
+	CTL_WRONG = 1,   /* something is wrong with the daemon, or what was asked of it failed */
+	CTL_USAGE = 2,   /* no board, no master, or a wrong command line: nothing was done */
+	CTL_TIMEOUT = 3, /* it was asked, and did not finish in time */
+	CTL_CRITICAL = 4 /* doctor alone: worse than CTL_WRONG, clients suffer */
 };
 
 struct ctl {
@@ -130,6 +131,7 @@ int ctl_workers(struct ctl *c);
 int ctl_listeners(struct ctl *c);
 int ctl_servers(struct ctl *c);
 int ctl_upstreams(struct ctl *c);
+int ctl_doctor(struct ctl *c); /* CTL_WRONG after a warning, CTL_CRITICAL after worse */
 int ctl_reload(struct ctl *c);
 int ctl_reopen(struct ctl *c);
 int ctl_rebalance(struct ctl *c);

@@ -73,6 +73,8 @@ static const struct command {
     {"servers", ctl_servers, "a", false, "[-a]", "what each server section did"},
     {"upstreams", ctl_upstreams, "a", false, "[-a]",
      "peers of each upstream: how they are, what they did"},
+    {"doctor", ctl_doctor, "ai", true, "[-a] [-i SECONDS] [upstream=ADDRESS:PORT ...]",
+     "what is wrong, what it means, what to do (exit status 1: warnings, 4: critical)"},
     {"reload", ctl_reload, "t", false, "[-t SECONDS]", "read the configuration anew"},
     {"reopen", ctl_reopen, "t", false, "[-t SECONDS]", "reopen the log files"},
     {"rebalance", ctl_rebalance, "t", false, "[-t SECONDS]",
@@ -105,7 +107,8 @@ static void print_help(void)
 	    "  -H            for scripts: tabs, no titles, plain numbers\n"
 	    "  -V, --version\n"
 	    "\n"
-	    "exit status: 0 well, 1 something is wrong, 2 no daemon or wrong usage, 3 time-out\n");
+	    "exit status: 0 well, 1 something is wrong, 2 no daemon or wrong usage, 3 time-out,\n"
+	    "             4 critical (doctor)\n");
 }
 
 /* What is wrong with the command line, with -j as JSON, too. */
@@ -296,7 +299,8 @@ static int parse_options(struct ctl *c, int argc, char **argv, char given[UCHAR_
 	int letter, index = -1, at = 1;
 
 	opterr = 0;
-	for (; (letter = getopt_long(argc, argv, ":r:jHalvi:n:s:t:hV1", long_options, &index)) != -1;
+	for (;
+	     (letter = getopt_long(argc, argv, ":r:jHalvi:n:s:t:hV1", long_options, &index)) != -1;
 	     at = optind) {
 		if (letter == '?' || letter == ':') {
 			if (wrong[0] == '\0')
