@@ -42,7 +42,7 @@ static const struct {
     {"buffer_failures", OF(buffer_failures), false},
     {"log_lines", OF(log_lines), false},
     {"log_lines_lost", OF(log_lost), false},
-#define CLOSED(X, sym, name, help) {"close_" #name, OF(closes[CLOSE_##sym]), false},
+#define CLOSED(X, sym, name, help, advice) {"close_" #name, OF(closes[CLOSE_##sym]), false},
     CLOSE_REASONS(CLOSED, )
 #undef CLOSED
 #undef OF
@@ -166,7 +166,7 @@ static void fill_servers(struct gather *g)
 		if (s == NULL)
 			break;
 		snprintf(s->name, sizeof(s->name), "%.63s", n.name);
-#define SETTING(X, sym, name) \
+#define SETTING(X, sym, name, advice) \
 	s->deadlines.at_us[DEADLINE_##sym] = reader_row_u64(&n.row, "deadline_" #name "_ms") * 1000;
 		DEADLINES(SETTING, )
 #undef SETTING

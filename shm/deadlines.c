@@ -26,7 +26,7 @@ _Static_assert(DIM(rules) < DEADLINES_CLASHES, "each rule may be broken, and min
 
 const char *deadlines_name(unsigned setting)
 {
-#define NAME(X, sym, name) [DEADLINE_##sym] = #name,
+#define NAME(X, sym, name, advice) [DEADLINE_##sym] = #name,
 	static const char *const names[] = {DEADLINES(NAME, )[DEADLINES_DRAIN] = "drain"};
 #undef NAME
 

@@ -137,7 +137,7 @@ static void read_one(struct reader *r, const struct board_table *t, uint32_t i,
 
 static void beside_writers(unsigned long long reads)
 {
-	const struct board_sizes sizes = {WRITERS, ROWS, 1, 1};
+	const struct board_sizes sizes = {WRITERS, ROWS, 1, 1, 1, 1};
 	char path[] = "/tmp/drover-torn.XXXXXX", why[256];
 	struct board board;
 	struct reader *r;

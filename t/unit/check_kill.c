@@ -118,7 +118,7 @@ static void end_it(void *arg, uint32_t i)
 
 static void set_up(void)
 {
-	const struct board_sizes sizes = {1, CONNS, 1, 1};
+	const struct board_sizes sizes = {1, CONNS, 1, 1, 1, 1};
 	const struct conns_env env = {&settings, &now, &board, WORKER, FIRST_ID};
 
 	snprintf(path, sizeof path, "/tmp/check_kill.%d", (int)getpid());
