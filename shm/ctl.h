@@ -38,6 +38,7 @@ struct ctl {
 	bool verbose;      /* -v */
 	bool filter;       /* --filter */
 	bool dry_run;      /* --dry-run */
+	bool openmetrics;  /* -o */
 	double interval_s; /* -i; 0 = not given */
 	uint64_t limit;    /* -n; 0 = not given */
 	const char *sort;  /* -s */
@@ -132,6 +133,7 @@ int ctl_listeners(struct ctl *c);
 int ctl_servers(struct ctl *c);
 int ctl_upstreams(struct ctl *c);
 int ctl_doctor(struct ctl *c); /* CTL_WRONG after a warning, CTL_CRITICAL after worse */
+int ctl_metrics(struct ctl *c);
 int ctl_reload(struct ctl *c);
 int ctl_reopen(struct ctl *c);
 int ctl_rebalance(struct ctl *c);

@@ -38,6 +38,7 @@ static const struct option long_options[] = {
     {"verbose", no_argument, NULL, 'v'},
     {"filter", no_argument, NULL, OPT_FILTER},
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+    {"openmetrics", no_argument, NULL, 'o'},
     {"interval", required_argument, NULL, 'i'},
     {"count", required_argument, NULL, 'n'},
     {"sort", required_argument, NULL, 's'},
@@ -75,6 +76,7 @@ static const struct command {
      "peers of each upstream: how they are, what they did"},
     {"doctor", ctl_doctor, "ai", true, "[-a] [-i SECONDS] [upstream=ADDRESS:PORT ...]",
      "what is wrong, what it means, what to do (exit status 1: warnings, 4: critical)"},
+    {"metrics", ctl_metrics, "o", false, "[-o]", "all figures for Prometheus (-o: OpenMetrics)"},
     {"reload", ctl_reload, "t", false, "[-t SECONDS]", "read the configuration anew"},
     {"reopen", ctl_reopen, "t", false, "[-t SECONDS]", "reopen the log files"},
     {"rebalance", ctl_rebalance, "t", false, "[-t SECONDS]",
@@ -267,6 +269,9 @@ static bool take_option(struct ctl *c, int letter, const char *value)
 	case OPT_DRY_RUN:
 		c->dry_run = true;
 		return true;
+	case 'o':
+		c->openmetrics = true;
+		return true;
 	case OPT_NOW:
 		c->now = true;
 		return true;
@@ -300,7 +305,7 @@ static int parse_options(struct ctl *c, int argc, char **argv, char given[UCHAR_
 
 	opterr = 0;
 	for (;
-	     (letter = getopt_long(argc, argv, ":r:jHalvi:n:s:t:hV1", long_options, &index)) != -1;
+	     (letter = getopt_long(argc, argv, ":r:jHalvi:n:os:t:hV1", long_options, &index)) != -1;
 	     at = optind) {
 		if (letter == '?' || letter == ':') {
 			if (wrong[0] == '\0')

@@ -309,10 +309,18 @@
 	  "All connections of a worker wait as long. Above 100 ms look for slow disks (iostat), big directory listings, stolen processor time (vmstat st) or too few processors") \
 	X(HIST, uint64_t, turn, [HIST_BUCKETS], "us", FULL, "Length of each turn of the event loop", \
 	  "A p999 above 10 ms is a disk or a lack of processor time rather than drover's own work: check iostat, vmstat and the control group's cpu.max") \
+	X(COUNTER, uint64_t, turn_sum, , "us", DEBUG, "Length of all turns of the event loop together", "Divided by the count of turn it is the average turn; its growth in a second is the share of a processor that the loop was busy") \
 	X(GAUGE, uint64_t, conns, , "conns", BRIEF, "Open client connections",                     \
 	  "From 80 % of conns_max on raise worker_connections or add workers. A sudden rise without requests is slow or hostile clients: droverctl conns -s age") \
+	X(GAUGE, uint64_t, conns_handshake, , "conns", FULL, "Connections in their handshake", "Many that stay: clients that connect and say nothing. deadlines { handshake } limits them")     \
 	X(GAUGE, uint64_t, conns_idle, , "conns", BRIEF, "Connections waiting for their next request", \
 	  "Most of conns is normal with keep-alive; an idle connection costs no buffer. To hold fewer, lower keepalive { idle }") \
+	X(GAUGE, uint64_t, conns_head, , "conns", FULL, "Connections whose request head is being read", "Many that stay: clients that open connections and send nothing, or very slowly. deadlines.header and max_conns_per_address limit them") \
+	X(GAUGE, uint64_t, conns_body, , "conns", FULL, "Connections whose request body is being read", "Many that stay: slow uploads. deadlines.body and min_rate limit them") \
+	X(GAUGE, uint64_t, conns_respond, , "conns", FULL, "Connections whose response is being made", "Many that stay: what makes the responses is slow") \
+	X(GAUGE, uint64_t, conns_send, , "conns", FULL, "Connections whose response is being sent", "Many that stay: clients that read slowly. deadlines.send and min_rate limit them") \
+	X(GAUGE, uint64_t, conns_relay, , "conns", FULL, "Connections that are relayed", "Each upgraded connection or stream, such as a WebSocket, stays here for its life. Growing without end: clients or peers that never close, see relay_idle")           \
+	X(GAUGE, uint64_t, conns_linger, , "conns", FULL, "Connections that wait for the client's close", "Many that stay: clients that do not close after their last response. deadlines { linger } limits them") \
 	X(GAUGE, uint64_t, conns_max, , "conns", FULL, "Most connections that this worker may hold", \
 	  "Below the option worker_connections: the limit of descriptors is too low, raise LimitNOFILE= of the unit or ulimit -n. A higher option takes droverctl upgrade or a restart") \
 	X(GAUGE, uint64_t, fds, , "fds", FULL, "Descriptors that the worker's records and caches hold", \
@@ -359,6 +367,7 @@
 	  "Near the speed of the network interface (ip -s link): latency then is the network, not drover. precompressed = true shrinks texts") \
 	X(HIST, uint64_t, latency, [HIST_BUCKETS], "us", BRIEF, "Time of each request, from its first byte to the last byte written", \
 	  "High with turn low: clients on slow networks, since it lasts until the last byte is written. High with lag_us high: disk or processor of this machine") \
+	X(COUNTER, uint64_t, latency_sum, , "us", DEBUG, "Time of all requests together", "Divided by the count of latency it is the average; the percentiles say more")          \
 	X(COUNTER, uint64_t, body_bytes_discarded, , "bytes", FULL, "Request body bytes that nobody wanted", \
 	  "Uploads that nobody asked for cost network. Lower max_body of the location, so that they are refused with 413 at once") \
 	X(COUNTER, uint64_t, access_denied, , "requests", FULL, "Requests refused by allow and deny", \

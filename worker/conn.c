@@ -127,7 +127,7 @@ int conns_init(struct conns *cs, const struct conns_env *env, struct arena *aren
 			return -1;
 	}
 	board_set(&cs->row->conns, 0);
-	board_set(&cs->row->conns_idle, 0);
+	conns_count_none(cs);
 	board_set(&cs->row->conns_max, cs->max);
 	return 0;
 }
@@ -284,8 +284,7 @@ uint32_t conn_adopt(struct conns *cs, const struct conn *c, const struct conn_ro
 	board_add(&cs->row->conns, 1);
 	board_add(&cs->row->fds, 1);
 	board_add(&traffic_of(cs, i)->conns, 1);
-	if (state == CONN_IDLE)
-		board_add(&cs->row->conns_idle, 1);
+	conn_count_state(cs, state);
 	__atomic_store_n(&conn_row(cs, i)->state, (uint8_t)state, __ATOMIC_RELEASE);
 	return i;
 }
@@ -317,16 +316,40 @@ static uint64_t deadline_of(const struct conns *cs, uint32_t i, enum conn_state 
 	return at;
 }
 
+/* The conns_<state> gauges stand in the row in the order of the enum; there is none for free
+ * records. */
+static uint64_t *gauge_of(const struct conns *cs, enum conn_state state)
+{
+	return &cs->row->conns_handshake + (state - CONN_HANDSHAKE);
+}
+
+static_assert(CONN_HANDSHAKE == CONN_FREE + 1 &&
+		  offsetof(struct worker_row, conns_linger) -
+			  offsetof(struct worker_row, conns_handshake) ==
+		      (CONN_LINGER - CONN_HANDSHAKE) * sizeof(uint64_t),
+	      "gauge_of indexes the gauges by the enum");
+
+void conn_count_state(struct conns *cs, enum conn_state state)
+{
+	if (state != CONN_FREE)
+		board_add(gauge_of(cs, state), 1);
+}
+
+void conns_count_none(struct conns *cs)
+{
+	for (unsigned s = CONN_HANDSHAKE; s < CONN_STATES_COUNT; s++)
+		board_set(gauge_of(cs, (enum conn_state)s), 0);
+}
+
 void conn_set_state(struct conns *cs, uint32_t i, enum conn_state state)
 {
 	struct conn_row *row = conn_row(cs, i);
 	enum conn_state old = (enum conn_state)row->state;
 
 	assert(conn_move_allowed(old, state));
-	if (old == CONN_IDLE)
-		board_set(&cs->row->conns_idle, cs->row->conns_idle - 1);
-	if (state == CONN_IDLE)
-		board_add(&cs->row->conns_idle, 1);
+	if (old != CONN_FREE)
+		board_add(gauge_of(cs, old), UINT64_MAX); /* minus one */
+	conn_count_state(cs, state);
 	board_write_begin(&row->seq);
 	__atomic_store_n(&row->state, (uint8_t)state, __ATOMIC_RELAXED);
 	board_set(&row->since_us, cs->clock->now_us);

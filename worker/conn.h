@@ -178,6 +178,11 @@ bool conns_have_room(const struct conns *cs);
  * an event. */
 void conn_set_state(struct conns *cs, uint32_t i, enum conn_state state);
 
+/* For whoever makes records anew (worker/takeover.c): the conns_<state> gauges, one more in a
+ * state, or none in any. */
+void conn_count_state(struct conns *cs, enum conn_state state);
+void conns_count_none(struct conns *cs);
+
 /* Sets a deadline other than that of the state's setting. */
 void conn_set_deadline(struct conns *cs, uint32_t i, uint64_t at_us);
 

@@ -155,8 +155,7 @@ static void keep(struct conns *cs, uint32_t i, uint64_t unserved_us)
 	board_add(&cs->row->conns, 1);
 	board_add(&cs->row->fds, 1);
 	board_add(&l->conns, 1);
-	if (row->state == CONN_IDLE)
-		board_add(&cs->row->conns_idle, 1);
+	conn_count_state(cs, (enum conn_state)row->state);
 	grant(c, row, unserved_us);
 	conn_settle(cs, i);
 }
@@ -175,7 +174,7 @@ static void forget_all(struct conns *cs)
 	cs->free = cs->doomed = cs->ready = CONN_NONE;
 	cs->draining = false;
 	board_set(&cs->row->conns, 0);
-	board_set(&cs->row->conns_idle, 0);
+	conns_count_none(cs);
 	board_set(&cs->row->fds, 0);
 	for (uint32_t k = 0; k < cs->settings->listeners_count; k++)
 		board_set(&board_listener_traffic(cs->board, cs->worker_row,

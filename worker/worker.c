@@ -968,6 +968,7 @@ static void turn(struct worker *w)
 		w->lag_us = length;
 	board_add(&w->row->turns, 1);
 	board_add(&w->row->turn[hist_bucket(length)], 1);
+	board_add(&w->row->turn_sum, length);
 }
 
 static void end(struct worker *w)

@@ -168,6 +168,7 @@ static void account(struct http *h, uint32_t i, const char *base, const char *en
 
 	count_class(h, i, conn_row(h->cs, i)->status, c->request_in, c->sent);
 	board_add(&h->cs->row->latency[hist_bucket(duration)], 1);
+	board_add(&h->cs->row->latency_sum, duration);
 	log_request(h, i, base, ended, duration);
 }
 
