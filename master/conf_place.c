@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A location has exactly one purpose: files, a redirect, a status, health, or a proxy. Lists
- * (index, rules, trust) replace those of the server; headers and error pages are merged with them.
+ * A location has exactly one purpose: files, a redirect, a status, health, metrics, the status
+ * page, or a proxy. Lists (index, rules, trust) replace those of the server; headers and error
+ * pages are merged with them.
  */
 #include "master/conf_place.h"
 
@@ -450,14 +451,21 @@ struct purpose {
 
 static const struct purpose purposes[] = {
     {"root", LOCATION_FILES},    {"alias", LOCATION_FILES},   {"redirect", LOCATION_REDIRECT},
-    {"status", LOCATION_STATUS}, {"health", LOCATION_HEALTH}, {"proxy", LOCATION_PROXY},
-    {"crash", LOCATION_CRASH},   {NULL, LOCATION_NONE},
+    {"status", LOCATION_STATUS}, {"health", LOCATION_HEALTH}, {"metrics", LOCATION_METRICS},
+    {"proxy", LOCATION_PROXY},   {"crash", LOCATION_CRASH},   {NULL, LOCATION_NONE},
 };
 
 /* A switch that is off. */
-static bool is_off(const struct purpose *p, const struct conf_extra *extra)
+static bool is_off(const struct purpose *p, cfg_t *sec, const struct conf_extra *extra)
 {
-	return (p->kind == LOCATION_HEALTH && !extra->health) ||
+	const struct conf_word *w = conf_tree_word(sec, p->option, 0);
+	char why[CONF_WHY_BYTES];
+	bool on;
+
+	return (p->kind == LOCATION_STATUS && w != NULL &&
+		conf_value_bool(w->text, &on, why) == 0 && !on) ||
+	       (p->kind == LOCATION_METRICS && !extra->metrics) ||
+	       (p->kind == LOCATION_HEALTH && !extra->health) ||
 	       (p->kind == LOCATION_CRASH && !extra->crash);
 }
 
@@ -466,15 +474,16 @@ static bool is_off(const struct purpose *p, const struct conf_extra *extra)
  * = false is none.
  */
 static const struct purpose *find_purpose(const struct conf_fill *f, cfg_t *sec,
+					  const struct location *loc,
 					  const struct conf_extra *extra)
 {
 	const struct purpose *found = NULL;
 
 	for (const struct purpose *p = purposes; p->option != NULL; p++) {
-		int at = is_off(p, extra) ? 0 : conf_fill_at(sec, p->option), other;
+		int at = is_off(p, sec, extra) ? 0 : conf_fill_at(sec, p->option), other;
 
-		if (at == 0 || (p->kind == LOCATION_STATUS && found != NULL &&
-				found->kind == LOCATION_REDIRECT))
+		if (at == 0 || (p->kind == LOCATION_STATUS && loc->status != CONF_STATUS_PAGE &&
+				found != NULL && found->kind == LOCATION_REDIRECT))
 			continue;
 		if (found == NULL) {
 			found = p;
@@ -499,8 +508,8 @@ static void check_redirect(const struct conf_fill *f, cfg_t *sec, struct locatio
 		conf_source_error(f->src, conf_fill_at(sec, "redirect"), "redirect: %s", why);
 	if (loc->status == 0)
 		loc->status = 302;
-	else if (loc->status != 301 && loc->status != 302 && loc->status != 303 &&
-		 loc->status != 307 && loc->status != 308)
+	else if (loc->status != CONF_STATUS_PAGE && loc->status != 301 && loc->status != 302 &&
+		 loc->status != 303 && loc->status != 307 && loc->status != 308)
 		conf_source_error(f->src, conf_fill_at(sec, "status"),
 				  "status: %d does not redirect (write 301, 302, 303, 307 or 308)",
 				  loc->status);
@@ -512,7 +521,11 @@ static void check_text(const struct conf_fill *f, cfg_t *sec, const struct locat
 
 	if (at == 0)
 		return;
-	if (loc->kind != LOCATION_STATUS)
+	if (loc->kind == LOCATION_STATUS_PAGE)
+		conf_source_error(f->src, at,
+				  "'text' goes with a status to answer with, not with the "
+				  "status page (status = true)");
+	else if (loc->kind != LOCATION_STATUS)
 		conf_source_error(f->src, at, "'text' is the body of a 'status' without redirect");
 	else if (loc->status == 204 || loc->status == 205 || loc->status == 304)
 		conf_source_error(f->src, at, "text: a response with status %d has no body",
@@ -588,13 +601,41 @@ static void fill_proxy(struct conf_fill *f, cfg_t *sec, struct location *loc, co
 	check_rewrite(f, sec, loc);
 }
 
+/* What drover says of itself is for this machine alone, unless the location itself says whom else
+ * it admits: that its server is open to somebody is not enough. */
+static void protect(struct conf_fill *f, cfg_t *sec, struct location *loc)
+{
+	static const char *const own[] = {"127.0.0.0/8", "::1"};
+	const struct cidr *rules = loc->rules;
+	uint32_t count = loc->rules_count;
+	char why[CONF_WHY_BYTES];
+
+	if (cfg_size(sec, "allow") > 0)
+		return;
+	loc->rules = pool_array(f->pool, (size_t)count + 2, sizeof(*loc->rules));
+	loc->rules_count = 0;
+	loc->refuse_others = true;
+	for (uint32_t i = 0; i < count; i++)
+		if (!rules[i].allow)
+			loc->rules[loc->rules_count++] = rules[i];
+	for (size_t i = 0; i < 2; i++) {
+		struct cidr *rule = &loc->rules[loc->rules_count++];
+
+		rule->allow = true;
+		(void)conf_value_cidr(own[i], rule, why);
+	}
+	qsort(loc->rules, loc->rules_count, sizeof(*loc->rules), compare_rules);
+}
+
 static void fill_purpose(struct conf_fill *f, cfg_t *sec, struct location *loc,
 			 const struct conf_extra *extra, const char *inherited_root)
 {
-	const struct purpose *p = find_purpose(f, sec, extra);
+	const struct purpose *p = find_purpose(f, sec, loc, extra);
 
 	if (p != NULL) {
-		loc->kind = p->kind;
+		loc->kind = p->kind == LOCATION_STATUS && loc->status == CONF_STATUS_PAGE
+				? LOCATION_STATUS_PAGE
+				: p->kind;
 	} else if (inherited_root != NULL) {
 		loc->kind = LOCATION_FILES;
 		loc->root = inherited_root;
@@ -602,7 +643,7 @@ static void fill_purpose(struct conf_fill *f, cfg_t *sec, struct location *loc,
 		conf_source_error(f->src, conf_tree_at(f->src, sec),
 				  "location \"%s\" has no purpose (give it root, alias, redirect, "
 				  "status, health or proxy)",
-				  loc->match);
+				  "status, health or metrics)", loc->match);
 	}
 	if (conf_fill_at(sec, "root") != 0 && loc->root != NULL)
 		check_directory(f, conf_fill_at(sec, "root"), "root", loc->root);
@@ -615,6 +656,8 @@ static void fill_purpose(struct conf_fill *f, cfg_t *sec, struct location *loc,
 	if (loc->kind != LOCATION_NONE) {
 		check_text(f, sec, loc);
 		warn_without_effect(f, sec, loc);
+		if (loc->kind == LOCATION_METRICS || loc->kind == LOCATION_STATUS_PAGE)
+			protect(f, sec, loc);
 	}
 }
 

@@ -87,7 +87,10 @@ static void print_value(FILE *out, const struct conf_option *o, const void *at)
 		fprintf(out, "%u", *(const uint32_t *)at);
 		break;
 	case CONF_STATUS:
-		fprintf(out, "%d", *(const int *)at);
+		if (*(const int *)at == CONF_STATUS_PAGE)
+			fputs("true", out);
+		else
+			fprintf(out, "%d", *(const int *)at);
 		break;
 	case CONF_SIZE:
 		print_size(out, *(const uint64_t *)at);
@@ -286,6 +289,7 @@ static void print_lists(struct printer *p, const struct location *loc)
 static void print_location(struct printer *p, const struct location *loc)
 {
 	struct conf_extra extra = {.health = loc->kind == LOCATION_HEALTH,
+				   .metrics = loc->kind == LOCATION_METRICS,
 				   .crash = loc->kind == LOCATION_CRASH};
 
 	if (loc->kind == LOCATION_PROXY)

@@ -182,6 +182,7 @@ static const struct conf_option location[] = {
     {BOOL("health", extra, health, "false")},
     {STRING("proxy", CONF_TEXT, extra, proxy, NULL)},
     {STRING("rewrite", CONF_TEXT, location, rewrite, NULL), .proxy_only = true},
+    {BOOL("metrics", extra, metrics, "false")},
     DEBUG_LOCATION_OPTIONS FILES_OPTIONS,
     PROXY_OPTIONS,
     {SIZE("max_body", location, max_body, NULL, TIB)},

@@ -14,7 +14,7 @@
 enum conf_kind {
 	CONF_BOOL,     /* bool */
 	CONF_COUNT,    /* uint32_t */
-	CONF_STATUS,   /* int */
+	CONF_STATUS,   /* int; true is CONF_STATUS_PAGE, false 0 */
 	CONF_SIZE,     /* uint64_t, bytes */
 	CONF_SIZE32,   /* uint32_t, bytes */
 	CONF_DURATION, /* uint64_t, microseconds */
@@ -27,6 +27,10 @@ enum conf_kind {
 	CONF_LIST,     /* several values, read and printed by code of its own */
 	CONF_SECTION,
 	CONF_INCLUDE
+};
+
+enum {
+	CONF_STATUS_PAGE = 1 /* no status of HTTP */
 };
 
 /* The struct that offset belongs to. A level inside begins as a copy of the one around it. */
@@ -51,6 +55,7 @@ struct conf_extra {
 	bool reuseport;
 	uint32_t backlog;
 	bool health;
+	bool metrics;
 	bool crash;
 	const char *proxy; /* as written: of an upstream, or an address */
 };

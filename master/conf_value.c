@@ -290,10 +290,30 @@ static int set_number(const struct conf_option *o, const char *text, void *at,
 		return -1;
 	if (o->kind == CONF_DURATION || o->kind == CONF_SIZE)
 		*(uint64_t *)at = n;
-	else if (o->kind == CONF_STATUS)
-		*(int *)at = (int)n;
 	else
 		*(uint32_t *)at = (uint32_t)n;
+	return 0;
+}
+
+/* A status to answer with, or whether the location is the status page. */
+static int set_status(const struct conf_option *o, const char *text, int *at,
+		      char why[CONF_WHY_BYTES])
+{
+	uint64_t n;
+	bool page;
+
+	if (text[0] >= '0' && text[0] <= '9') {
+		if (conf_value_count(text, o->min, o->max, &n, why) < 0)
+			return -1;
+		*at = (int)n;
+		return 0;
+	}
+	if (conf_value_bool(text, &page, why) < 0)
+		return conf_value_refuse(why,
+					 "'%s' is neither a status (write 200 to 599) nor true, "
+					 "for the status page",
+					 text);
+	*at = page ? CONF_STATUS_PAGE : 0;
 	return 0;
 }
 
@@ -305,8 +325,9 @@ int conf_value_set(const struct conf_option *o, const char *text, const char *di
 	switch (o->kind) {
 	case CONF_BOOL:
 		return conf_value_bool(text, at, why);
-	case CONF_COUNT:
 	case CONF_STATUS:
+		return set_status(o, text, at, why);
+	case CONF_COUNT:
 	case CONF_SIZE:
 	case CONF_SIZE32:
 	case CONF_DURATION:

@@ -57,6 +57,8 @@ enum location_kind {
 	LOCATION_STATUS,
 	LOCATION_HEALTH,
 	LOCATION_PROXY,
+	LOCATION_METRICS,
+	LOCATION_STATUS_PAGE,
 	LOCATION_CRASH /* the worker dies of it; only builds for tests can be configured so */
 };
 
@@ -93,7 +95,7 @@ struct location {
 	const char *redirect; /* REDIRECT: target; "$path" and "$query" are not expanded: the rest
 				 of the path after the prefix is appended if redirect ends in '/',
 				 as is the query */
-	int status;           /* REDIRECT: 301 302 303 307 308; STATUS: 200..599 */
+	int status;           /* REDIRECT: 301 302 303 307 308; STATUS: 200..599; STATUS_PAGE: 1 */
 	const char *text;     /* STATUS: body, or NULL */
 	struct cidr *rules;   /* allow and deny; longest prefix decides, deny on a tie; sorted by
 				 bits, longest first */

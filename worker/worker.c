@@ -173,6 +173,7 @@ static int start(struct worker *w)
 	w->http->files = files_new(s, &w->conns.files, w->row);
 	if (w->http->files == NULL)
 		return fail("file cache");
+	pages_init(&w->http->pages, w->env->board, &w->conns.files);
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (w->epoll_fd < 0 || poll_control(w) != 0)
 		return fail("epoll");
@@ -739,6 +740,7 @@ static void tick(struct worker *w)
 	accesslog_flush(&w->log);
 	bufs_trim(&w->conns.bufs);
 	files_tick(w->http->files, &w->clock);
+	pages_tick(&w->http->pages, w->clock.now_us);
 }
 
 static void check_drain(struct worker *w)
@@ -851,6 +853,7 @@ static void tell_of_takeover(const struct takeover *t, uint64_t old_pid, uint64_
 static void forget_heap(struct worker *w)
 {
 	files_abandon(w->http->files);
+	pages_abandon(&w->http->pages);
 	w->http->files = NULL;
 	w->http->lame_duck = w->legacy->lame_duck;
 	w->out.fd = w->gift.fd = -1;
@@ -982,6 +985,7 @@ static void end(struct worker *w)
 		tell_outcome(w);
 	accesslog_flush(&w->log);
 	files_free(w->http->files);
+	pages_free(&w->http->pages);
 	accesslog_free(&w->log);
 	acceptor_free(&w->acceptor);
 	ups_free(&w->ups);

@@ -324,6 +324,13 @@ enum step exchange_refuse(struct http *h, uint32_t i, const char *base, enum htt
 	return exchange_error(h, i, base, http_refusal_status(refusal), CLOSE_REFUSED);
 }
 
+/* Locations that something can be got from, and nothing done to. */
+static bool is_read_only(enum location_kind kind)
+{
+	return kind == LOCATION_FILES || kind == LOCATION_HEALTH || kind == LOCATION_METRICS ||
+	       kind == LOCATION_STATUS_PAGE;
+}
+
 /* Where the request goes. Returns 0, or the status of an error. */
 int exchange_find(struct http *h, uint32_t i, struct reply_ctx *ctx)
 {
@@ -351,8 +358,8 @@ int exchange_find(struct http *h, uint32_t i, struct reply_ctx *ctx)
 	}
 	if (ctx->location->kind == LOCATION_NONE)
 		return 404;
-	if ((ctx->location->kind == LOCATION_FILES || ctx->location->kind == LOCATION_HEALTH) &&
-	    req->method != HTTP_GET && req->method != HTTP_HEAD && req->method != HTTP_OPTIONS)
+	if (is_read_only(ctx->location->kind) && req->method != HTTP_GET &&
+	    req->method != HTTP_HEAD && req->method != HTTP_OPTIONS)
 		return 405;
 	return 0;
 }
@@ -379,6 +386,12 @@ static void build(struct http *h, const struct reply_ctx *ctx)
 		break;
 	case LOCATION_PROXY: /* goes another way before it comes to here */
 		reply_error(&h->reply, ctx, 502);
+		break;
+	case LOCATION_METRICS:
+		pages_metrics(&h->pages, &h->reply, ctx);
+		break;
+	case LOCATION_STATUS_PAGE:
+		pages_status(&h->pages, &h->reply, ctx);
 		break;
 	case LOCATION_CRASH:
 		(void)raise(SIGSEGV);

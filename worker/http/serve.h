@@ -13,6 +13,7 @@
 #include "worker/accesslog.h"
 #include "worker/conn.h"
 #include "worker/http/files.h"
+#include "worker/http/pages.h"
 #include "worker/http/reply.h"
 #include "worker/http/response.h"
 #include "worker/up.h"
@@ -27,6 +28,7 @@ struct http {
 	struct conns *cs;
 	const struct settings *settings;
 	struct files *files;
+	struct pages pages;
 	struct accesslog *log;
 	struct ups *ups;
 	bool lame_duck;          /* the health location says 503, every response is the last on its
