@@ -458,12 +458,12 @@ static const struct purpose purposes[] = {
 /* A switch that is off. */
 static bool is_off(const struct purpose *p, cfg_t *sec, const struct conf_extra *extra)
 {
-	const struct conf_word *w = conf_tree_word(sec, p->option, 0);
+	const struct conf_word *w = p->kind == LOCATION_STATUS ? conf_tree_word(sec, p->option, 0)
+							       : NULL;
 	char why[CONF_WHY_BYTES];
 	bool on;
 
-	return (p->kind == LOCATION_STATUS && w != NULL &&
-		conf_value_bool(w->text, &on, why) == 0 && !on) ||
+	return (w != NULL && conf_value_bool(w->text, &on, why) == 0 && !on) ||
 	       (p->kind == LOCATION_METRICS && !extra->metrics) ||
 	       (p->kind == LOCATION_HEALTH && !extra->health) ||
 	       (p->kind == LOCATION_CRASH && !extra->crash);

@@ -238,7 +238,8 @@ struct search {
 	const struct board_field *state, *request_us;
 	struct slow slow[SNAPSHOT_SLOWEST];
 	unsigned count;
-	uint64_t looked, used; /* rows */
+	uint64_t looked; /* rows */
+	bool cut;        /* there are requests in flight in others */
 };
 
 static void note(struct search *s, uint64_t request_us, const struct view_worker *w, uint32_t row)
@@ -270,7 +271,6 @@ static void search_worker(struct search *s, const struct view_worker *w, uint32_
 	uint32_t used = view_conns_used(w, s->t), first = view_group_first(w, s->t), n;
 	uint64_t left = in_flight(w);
 
-	s->used += used;
 	for (uint32_t i = 0; i < used && i < most && left > 0; i += n) {
 		n = used - i < BLOCK_ROWS ? used - i : BLOCK_ROWS;
 		reader_block(s->v->reader, s->t, first + i, n, block);
@@ -285,6 +285,7 @@ static void search_worker(struct search *s, const struct view_worker *w, uint32_
 			left--;
 		}
 	}
+	s->cut |= left > 0 && used > most;
 }
 
 static uint32_t rows_each(const struct view *v)
@@ -379,7 +380,7 @@ static int put_slowest(const struct view *v, struct json *j)
 		put_slow(&s, &s.slow[i], &row, j);
 	json_end(j);
 	json_u64(j, "conn_rows_searched", s.looked);
-	json_u64(j, "conn_rows", s.used);
+	json_bool(j, "slowest_complete", !s.cut);
 	reader_row_free(&row);
 	return 0;
 }
