@@ -1,59 +1,67 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tests worker/accept.c: what each error of accept(2) means, and how patience grows. The rest is
- * tested through real sockets (t/3*.sh, t/8*.sh).
+ * tests worker/http/accept.c: the weight of a media type in Accept.
  */
-#include "worker/accept.h"
+#include "worker/http/accept.h"
 
 #include <check.h>
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const struct {
-	int error;
-	enum accept_class class;
-} rows[] = {
-    {EAGAIN, ACCEPT_NONE},        {EWOULDBLOCK, ACCEPT_NONE},   {EINTR, ACCEPT_RETRY},
-    {ECONNABORTED, ACCEPT_RETRY}, {EPERM, ACCEPT_RETRY},        {EPROTO, ACCEPT_RETRY},
-    {ENETDOWN, ACCEPT_RETRY},     {ENOPROTOOPT, ACCEPT_RETRY},  {EHOSTDOWN, ACCEPT_RETRY},
-    {ENONET, ACCEPT_RETRY},       {EHOSTUNREACH, ACCEPT_RETRY}, {EOPNOTSUPP, ACCEPT_RETRY},
-    {ENETUNREACH, ACCEPT_RETRY},  {EMFILE, ACCEPT_NO_FDS},      {ENFILE, ACCEPT_NO_FDS},
-    {ENOBUFS, ACCEPT_NO_MEMORY},  {ENOMEM, ACCEPT_NO_MEMORY},   {EBADF, ACCEPT_BROKEN},
-    {EINVAL, ACCEPT_BROKEN},      {ENOTSOCK, ACCEPT_BROKEN},
+	const char *fields; /* whole header fields */
+	const char *type;
+	int weight;
+} cases[] = {
+    {"", "text/html", -1},
+    {"Accept: */*\r\n", "text/html", -1},
+    {"Accept: text/html\r\n", "text/html", 1000},
+    {"ACCEPT: TEXT/HTML\r\n", "text/html", 1000},
+    {"Accept: text/htmlx\r\n", "text/html", -1},
+    {"Accept: xtext/html\r\n", "text/html", -1},
+    {"Accept: a/b, \t text/html ;q=0.5,c/d\r\n", "text/html", 500},
+    {"Accept: text/html; q=0\r\n", "text/html", 0},
+    {"Accept: text/html;level=1;q=0.25\r\n", "text/html", 250},
+    {"Accept: text/html;Q=1.000\r\n", "text/html", 1000},
+    {"Accept: text/html;q=2\r\n", "text/html", 0},
+    {"Accept: text/html;q=1.9\r\n", "text/html", 1000},
+    {"Accept: text/html;q=\r\n", "text/html", 0},
+    {"Accept: text/html;\r\n", "text/html", 1000},
+    {"Accept: text/html;v=1;q=0.2, text/html;v=2;q=0.7\r\n", "text/html", 700},
+    {"Accept: a/b\r\nX: y\r\nAccept: text/html;q=0.3\r\n", "text/html", 300},
+    {"Accept: ,,;,text/html,\r\n", "text/html", 1000},
+    {"Accept-Encoding: text/html\r\n", "text/html", -1},
 };
 
-START_TEST(test_classify)
+START_TEST(test_weight)
 {
-	ck_assert_msg(accept_classify(rows[_i].error) == rows[_i].class, "%s",
-		      strerror(rows[_i].error));
-}
-END_TEST
+	static const struct http_limits limits = {60000, 60000, HTTP_FIELDS_MAX};
+	struct http_request req;
+	enum http_refusal refusal;
+	uint32_t scanned = 0;
+	char head[512];
+	int n = snprintf(head, sizeof head, "GET / HTTP/1.1\r\nHost: x\r\n%s\r\n",
+			 cases[_i].fields);
 
-START_TEST(test_patience)
-{
-	ck_assert_uint_eq(accept_patience_us(0), 10000);
-	for (unsigned n = 1; n < 100; n++) {
-		ck_assert_uint_ge(accept_patience_us(n), accept_patience_us(n - 1));
-		ck_assert_uint_le(accept_patience_us(n), 1000000);
-	}
-	ck_assert_uint_eq(accept_patience_us(99), 1000000);
+	ck_assert_int_eq(http_parse(head, (size_t)n, &limits, &scanned, &req, &refusal), 1);
+	ck_assert_msg(accept_weight(head, &req, cases[_i].type) == cases[_i].weight, "%s: %d",
+		      cases[_i].fields, accept_weight(head, &req, cases[_i].type));
 }
 END_TEST
 
 int main(void)
 {
 	Suite *s = suite_create("accept");
-	TCase *c = tcase_create("accept");
+	TCase *t = tcase_create("accept");
 	SRunner *r;
-	int bad;
+	int failed;
 
-	tcase_add_loop_test(c, test_classify, 0, sizeof rows / sizeof rows[0]);
-	tcase_add_test(c, test_patience);
-	suite_add_tcase(s, c);
+	tcase_add_loop_test(t, test_weight, 0, (int)(sizeof cases / sizeof *cases));
+	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
-	bad = srunner_ntests_failed(r) + (srunner_ntests_run(r) == 0);
+	failed = srunner_ntests_failed(r);
 	srunner_free(r);
-	return bad != 0;
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

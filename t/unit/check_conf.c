@@ -402,8 +402,8 @@ static const struct bad bad[] = {
      "2: there are two locations \"/\" (the first at t.conf:1)"},
     {IN_SERVER("location \"= /a\" { root = \"www\" }\nlocation \"=/a\" { root = \"www\" }"),
      "3: there are two locations \"= /a\" (the first at t.conf:2)"},
-    {IN_LOCATION(""),
-     "1: location \"/x\" has no purpose (give it root, alias, redirect, status, health or proxy)"},
+    {IN_LOCATION(""), "1: location \"/x\" has no purpose (give it root, alias, redirect, status, "
+		      "health, metrics or proxy)"},
     {IN_LOCATION("root = \"nowhere\""), "2: root: DIR/nowhere: No such file or directory"},
     {IN_LOCATION("root = \"404.html\""), "2: root: DIR/404.html is not a directory"},
     {IN_LOCATION("alias = \"nowhere\""), "2: alias: DIR/nowhere: No such file or directory"},
@@ -417,8 +417,8 @@ static const struct bad bad[] = {
     {IN_LOCATION("root = \"www\"\nstatus = 404\nhealth = true"),
      "3: a location has one purpose: 'status' and 'root' (t.conf:2) exclude each other\n"
      "4: a location has one purpose: 'health' and 'root' (t.conf:2) exclude each other"},
-    {IN_LOCATION("health = false"),
-     "1: location \"/x\" has no purpose (give it root, alias, redirect, status, health or proxy)"},
+    {IN_LOCATION("health = false"), "1: location \"/x\" has no purpose (give it root, alias, "
+				    "redirect, status, health, metrics or proxy)"},
     {IN_LOCATION("redirect = \"y\""),
      "2: redirect: 'y' is neither a path nor a URL (write \"/new/\" or \"https://example.org/\")"},
     {IN_LOCATION("redirect = \"//evil.example/\""),
@@ -433,9 +433,10 @@ static const struct bad bad[] = {
      "3: status: 200 does not redirect (write 301, 302, 303, 307 or 308)"},
     {IN_LOCATION("status = 600"), "2: status: 600 is more than 599"},
     {IN_LOCATION("status = 100"), "2: status: 100 is less than 200"},
-    {IN_LOCATION("status = ok"), "2: status: 'ok' is not a number from 200 to 599"},
-    {IN_LOCATION("text = \"x\""),
-     "1: location \"/x\" has no purpose (give it root, alias, redirect, status, health or proxy)"},
+    {IN_LOCATION("status = ok"),
+     "2: status: 'ok' is neither a status (write 200 to 599) nor true, for the status page"},
+    {IN_LOCATION("text = \"x\""), "1: location \"/x\" has no purpose (give it root, alias, "
+				  "redirect, status, health, metrics or proxy)"},
     {IN_LOCATION("root = \"www\"\ntext = \"x\""),
      "3: 'text' is the body of a 'status' without redirect"},
     {IN_LOCATION("status = 204\ntext = \"x\""), "3: text: a response with status 204 has no body"},
@@ -1294,6 +1295,51 @@ START_TEST(test_manual)
 END_TEST
 
 /* The schema's words for levels are those of the log. */
+static bool admits(const struct location *l, const char *address)
+{
+	struct in6_addr peer;
+
+	ck_assert_int_eq(inet_pton(AF_INET6, address, &peer), 1);
+	return route_admits(l, &peer);
+}
+
+/* Metrics and the status page are for this machine alone, unless they themselves say otherwise. */
+START_TEST(test_own_pages)
+{
+	struct settings *s = good(
+	    "server \"s\" { listen = { \"127.0.0.1:80\" } allow = { \"all\" } deny = { "
+	    "\"127.0.0.9\" }\n"
+	    "location \"/m\" { metrics = true }\n"
+	    "location \"/s\" { status = true }\n"
+	    "location \"/o\" { status = true allow = { \"10.0.0.0/8\" } }\n"
+	    "location \"/d\" { metrics = true deny = { \"::1\" } }\n"
+	    "location \"/n\" { status = 200 metrics = false }\n"
+	    "location \"/r\" { redirect = \"/x\" status = false }\n}\n");
+	const struct location *l = s->servers[0].locations;
+
+	ck_assert_int_eq(l[1].kind, LOCATION_METRICS);
+	ck_assert_int_eq(l[2].kind, LOCATION_STATUS_PAGE);
+	ck_assert_int_eq(l[5].kind, LOCATION_STATUS);
+	ck_assert_int_eq(l[6].kind, LOCATION_REDIRECT);
+	ck_assert_int_eq(l[6].status, 302);
+	for (int i = 1; i <= 2; i++) {
+		ck_assert(admits(&l[i], "::ffff:127.0.0.1"));
+		ck_assert(admits(&l[i], "::ffff:127.9.8.7"));
+		ck_assert(admits(&l[i], "::1"));
+		ck_assert(admits(&l[i], "::")); /* a unix socket */
+		ck_assert(!admits(&l[i], "::ffff:127.0.0.9"));
+		ck_assert(!admits(&l[i], "::ffff:10.0.0.1"));
+		ck_assert(!admits(&l[i], "::2"));
+		ck_assert(!admits(&l[i], "2001:db8::1"));
+	}
+	ck_assert(admits(&l[3], "::ffff:10.0.0.1"));
+	ck_assert(!admits(&l[3], "::ffff:127.0.0.1"));
+	ck_assert(admits(&l[4], "::ffff:127.0.0.1"));
+	ck_assert(!admits(&l[4], "::1"));
+	settings_free(s);
+}
+END_TEST
+
 START_TEST(test_levels)
 {
 	const struct conf_option *o = conf_schema_find(conf_schema(), "log_level");
@@ -1327,6 +1373,7 @@ int main(void)
 	tcase_add_test(c, test_many);
 	tcase_add_test(c, test_reload);
 	tcase_add_test(c, test_manual);
+	tcase_add_test(c, test_own_pages);
 	tcase_add_test(c, test_levels);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
