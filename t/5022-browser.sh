@@ -68,7 +68,7 @@ like "$(shown problems)" "The last reload failed .* ago, and the old configurati
 unlike "$PAGE" 'token=' 'no query'
 
 # Several looks: rates and curves.
-ok 'for longer' browse page 3000000
+ok 'for longer' browse page 800000
 like "$(cat "$T/page.html")" 'data-looks="([2-9]|[1-9][0-9])' 'it has looked again'
 like "$(shown k-requests)" '^[0-9.,]+$' 'requests a second'
 like "$(cat "$T/page.html")" '<path d="M[0-9.]+ [0-9.]+h' 'curves are drawn'
