@@ -642,8 +642,8 @@ static void fill_purpose(struct conf_fill *f, cfg_t *sec, struct location *loc,
 	} else if (!conf_fill_damaged(f, sec)) {
 		conf_source_error(f->src, conf_tree_at(f->src, sec),
 				  "location \"%s\" has no purpose (give it root, alias, redirect, "
-				  "status, health or proxy)",
-				  "status, health or metrics)", loc->match);
+				  "status, health, metrics or proxy)",
+				  loc->match);
 	}
 	if (conf_fill_at(sec, "root") != 0 && loc->root != NULL)
 		check_directory(f, conf_fill_at(sec, "root"), "root", loc->root);
