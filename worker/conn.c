@@ -316,18 +316,19 @@ static uint64_t deadline_of(const struct conns *cs, uint32_t i, enum conn_state 
 	return at;
 }
 
-/* The conns_<state> gauges stand in the row in the order of the enum; there is none for free
- * records. */
+/* The gauge of those in a state; there is none for free records. */
 static uint64_t *gauge_of(const struct conns *cs, enum conn_state state)
 {
-	return &cs->row->conns_handshake + (state - CONN_HANDSHAKE);
-}
+#define GAUGE(sym, name) [CONN_##sym] = offsetof(struct worker_row, conns_##name)
+	static const uint16_t offsets[] = {GAUGE(HANDSHAKE, handshake), GAUGE(IDLE, idle),
+					   GAUGE(HEAD, head),           GAUGE(BODY, body),
+					   GAUGE(RESPOND, respond),     GAUGE(SEND, send),
+					   GAUGE(RELAY, relay),         GAUGE(LINGER, linger)};
+#undef GAUGE
+	static_assert(sizeof offsets / sizeof offsets[0] == CONN_STATES_COUNT, "each state");
 
-static_assert(CONN_HANDSHAKE == CONN_FREE + 1 &&
-		  offsetof(struct worker_row, conns_linger) -
-			  offsetof(struct worker_row, conns_handshake) ==
-		      (CONN_LINGER - CONN_HANDSHAKE) * sizeof(uint64_t),
-	      "gauge_of indexes the gauges by the enum");
+	return (uint64_t *)(void *)((char *)cs->row + offsets[state]);
+}
 
 void conn_count_state(struct conns *cs, enum conn_state state)
 {
