@@ -434,7 +434,7 @@
 	X(ID, uint32_t, used, , "", DEBUG, "1 while the configuration names the server", "")           \
 	X(TEXT, char, name, [64], "", BRIEF, "Name of the server section", "") \
 	DEADLINES(DEADLINE_SETTING_FIELD, X) \
-	X(GAUGE, uint64_t, min_rate, , "bytes/s", FULL, "The min_rate setting in force; 0 = off", "droverctl doctor says which settings contradict each other.")
+	X(GAUGE, uint64_t, min_rate, , "bytes/s", FULL, "The min_rate setting in force; 0 = off", "droverctl doctor says which settings contradict each other")
 
 #define SERVER_TRAFFIC_FIELDS(X)                                                                   \
 	LAYOUT_TEST_FIELD(X)                                                                       \

@@ -197,7 +197,9 @@ static const struct text doubtful[] = {
 		"\"api\" }"),
      "5: warning: 3 times connect (5000ms) of upstream \"api\" leave nothing of request "
      "(15000ms) of server \"s\" for the last attempt"},
-    {SERVER("deadlines { request = 90s }\nlocation \"/\" { proxy = \"127.0.0.1:1\" }"), ""},
+    {"drain = 2m " SERVER(
+	 "deadlines { request = 90s }\nlocation \"/\" { proxy = \"127.0.0.1:1\" }"),
+     ""},
     {SERVER("deadlines { request = 4s header = 1s body = 1s }\nlocation \"/\" { proxy = "
 	    "\"127.0.0.1:1\" }"),
      "2: warning: connect (5000ms) of upstream \"127.0.0.1:1\" is longer than request (4000ms) "

@@ -268,9 +268,9 @@ START_TEST(test_table)
 	print_cell(t, "%d", 1);
 	print_cell(t, "%s", "");
 	ck_assert_int_eq(print_table_end(t, 20), 0);
-	expect(f, "NAME       N  TEXT\n"
-		  "a       1000  tab\\x0\n"
-		  "longer     1  \n");
+	expect(f, "NAME         N  TEXT\n"
+		  "a         1000  tab\\\n"
+		  "longer       1  \n");
 }
 END_TEST
 

@@ -119,6 +119,8 @@ static bool give(struct http *h, uint32_t i, const char *base, const struct repl
 	describe(h, up, base, ctx);
 	up->tries = (uint8_t)tries;
 	up_assign(h->ups, u, i);
+	if (tries > 1)
+		board_add(&up_traffic(h->ups, up->peer)->retries, 1);
 	len = write_head(h, i, base, ctx, up);
 	if (len >= 0) {
 		iov.iov_len = (size_t)len;
@@ -330,11 +332,17 @@ void proxy_peer_failed(struct http *h, uint32_t u, int status, bool stale)
 		proxy_answer(h, i, status);
 }
 
+void proxy_count_bad(struct http *h, const struct up *up)
+{
+	board_add(&h->cs->row->up_bad_responses, 1);
+	board_add(&up_traffic(h->ups, up->peer)->bad_responses, 1);
+}
+
 void proxy_bad_response(struct http *h, uint32_t u, const char *what)
 {
 	const struct up *up = up_at(h->ups, u);
 
-	board_add(&h->cs->row->up_bad_responses, 1);
+	proxy_count_bad(h, up);
 	errlog(ERRLOG_WARN, "peer %s of upstream \"%s\": bad response: %s; connection %llu, \"%s\"",
 	       h->settings->peers[up->peer].address, proxy_pool(h, up)->name, what,
 	       (unsigned long long)conn_row(h->cs, up->conn)->id,

@@ -55,6 +55,9 @@ void proxy_await(struct http *h, uint32_t i, struct up *up);
 void proxy_peer_failed(struct http *h, uint32_t u, int status, bool stale);
 void proxy_bad_response(struct http *h, uint32_t u, const char *what);
 
+/* An answer that is no proper or no whole one. */
+void proxy_count_bad(struct http *h, const struct up *up);
+
 /* An answer of our own, in place of the peer's. */
 void proxy_answer(struct http *h, uint32_t i, int status);
 

@@ -339,7 +339,7 @@ static void peer_closed(struct http *h, uint32_t i, bool clean)
 		bool stale = up->state == UP_HEAD && up->in_len == 0 && up->requests > 1;
 
 		if (!stale && up->state != UP_HEAD)
-			board_add(&h->cs->row->up_bad_responses, 1);
+			proxy_count_bad(h, up);
 		proxy_peer_failed(h, u, 502, stale);
 	}
 }
@@ -383,6 +383,7 @@ void proxy_pump_response(struct http *h, uint32_t i)
 		}
 		if ((size_t)n < room && (up->flags & UP_PEER_DONE) == 0)
 			up->flags &= (uint16_t)~UP_READABLE;
+		board_add(&up_traffic(h->ups, up->peer)->bytes_in, (uint64_t)n);
 		if (up->state == UP_BODY)
 			proxy_set_deadline(h, up, proxy_pool(h, up)->between_us);
 		if (p != h->scratch)
