@@ -470,7 +470,7 @@ static void settle_servers(const struct board *b, const struct generation *g)
 }
 
 /* "round_robin", "hash:header:X-User" */
-static void balance_text(const struct upstream *u, char *out, size_t size)
+static void write_balance(char *out, size_t size, const struct upstream *u)
 {
 	static const char *const of[] = {[HASH_ADDRESS] = "address",
 					 [HASH_PATH] = "path",
@@ -501,7 +501,7 @@ static void settle_upstreams(const struct board *b, const struct generation *g)
 
 		named[s->upstreams[i].row] = true;
 		board_write_begin(&r->seq);
-		balance_text(&s->upstreams[i], r->balance, sizeof(r->balance));
+		write_balance(r->balance, sizeof(r->balance), &s->upstreams[i]);
 		board_write_end(&r->seq);
 	}
 	for (uint32_t row = 0; named && row < b->sizes.upstreams; row++) {

@@ -112,8 +112,14 @@ for my $source (@sources) {
 
 # The base of an indexed family is written; its members are, if the constant occurs in the code.
 for my $prefix (keys %indexed) {
-	while ($all_code =~ /\b$indexed{$prefix}_([A-Z_0-9]+)\b/g) { $written{"worker.${prefix}_" . lc $1}++ }
+	while ($all_code =~ /\b$indexed{$prefix}_([A-Z_0-9]+)\b/g) {
+		$written{"worker.${prefix}_" . lc $1}++;
+		$written{'server.deadline_' . lc($1) . '_ms'}++ if $prefix eq 'expired' && $written{'server.deadline_handshake_ms'};
+	}
 }
+
+# The gauges of the states are written through a table of them.
+while ($all_code =~ /\bGAUGE\([A-Z]+, (\w+)\)/g) { $written{"worker.conns_$1"}++ }
 
 my @bad;
 for my $field (@$list, { table => 'worker', name => $probe }) {
