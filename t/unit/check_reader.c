@@ -636,7 +636,7 @@ START_TEST(test_hammer)
 	ck_assert_int_ge(child, 0);
 	if (child == 0)
 		hammer(board_conns(&board, 1));
-	while (whole < SNAPSHOTS && times_mono_us() < end) {
+	while ((whole < SNAPSHOTS || changes <= 100) && times_mono_us() < end) {
 		int status = reader_copy(r, reader_table(r, "conn"), 40, &row);
 
 		seen++;
@@ -650,7 +650,7 @@ START_TEST(test_hammer)
 	}
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
-	ck_assert_msg(whole == SNAPSHOTS, "%u whole of %llu", whole, (unsigned long long)seen);
+	ck_assert_msg(whole >= SNAPSHOTS, "%u whole of %llu", whole, (unsigned long long)seen);
 	ck_assert_uint_gt(changes, 100);
 	reader_row_free(&row);
 	reader_close(r);
