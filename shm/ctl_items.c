@@ -136,6 +136,24 @@ static int take_traffic(const struct ctl_named *n, uint32_t i, struct ctl_item *
 	return 0;
 }
 
+/* What the row itself tells of all workers (a peer's requests in hand) is not told again. */
+static int add_traffic(struct ctl_items *items, const char *prefix, const struct ctl_named *n)
+{
+	struct reader *r = n->c->reader;
+	int err = 0;
+
+	for (uint32_t i = 0; err == 0 && i < n->traffic->fields; i++) {
+		const struct board_field *f = reader_field_at(r, n->traffic, i);
+		struct ctl_item *item;
+
+		if (reader_field(r, n->table, f->name) != NULL)
+			continue;
+		item = add(items, prefix, n->name, f);
+		err = item == NULL ? -1 : take_traffic(n, i, item);
+	}
+	return err;
+}
+
 static int add_named(const struct ctl *c, struct ctl_items *items, const char *table,
 		     const char *key, const char *prefix)
 {
@@ -145,12 +163,8 @@ static int add_named(const struct ctl *c, struct ctl_items *items, const char *t
 	for (bool ok = ctl_named_first(&n, c, table, key); ok && err == 0;
 	     ok = ctl_named_next(&n)) {
 		err = add_row(items, prefix, n.name, &n.row, key);
-		for (uint32_t i = 0; n.traffic != NULL && err == 0 && i < n.traffic->fields; i++) {
-			struct ctl_item *item = add(items, prefix, n.name,
-						    reader_field_at(c->reader, n.traffic, i));
-
-			err = item == NULL ? -1 : take_traffic(&n, i, item);
-		}
+		if (err == 0 && n.traffic != NULL)
+			err = add_traffic(items, prefix, &n);
 	}
 	ctl_named_free(&n);
 	return err;
