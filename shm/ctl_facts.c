@@ -269,13 +269,20 @@ static int parse_arguments(struct gather *g)
 static void find_upstreams(struct gather *g)
 {
 	struct ctl_named n;
+	char address[sizeof(((struct facts_upstream *)NULL)->address)];
+	bool any = false;
 
-	for (bool ok = ctl_named_first(&n, g->c, "peer", "address"); ok; ok = ctl_named_next(&n))
-		(void)add_upstream(g, n.name);
+	for (bool ok = ctl_named_first(&n, g->c, "peer", "address"); ok; ok = ctl_named_next(&n)) {
+		reader_row_text(&n.row, "address", address, sizeof(address));
+		(void)add_upstream(g, address);
+		any = true;
+	}
 	ctl_named_free(&n);
 	if (g->f->upstreams_count == 0)
 		snprintf(g->f->upstreams_unknown, sizeof(g->f->upstreams_unknown),
-			 "no upstream is configured (upstream=ADDRESS:PORT names one)");
+			 "%s (upstream=ADDRESS:PORT names one)",
+			 any ? "no peer is configured by an IP address"
+			     : "no upstream is configured");
 }
 
 /* Leaves what the second look compares itself with. */
