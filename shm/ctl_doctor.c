@@ -11,7 +11,7 @@
 #include "shm/ctl_facts.h"
 
 enum {
-	WIDTH = 80,
+	WIDTH = 80, /* lines are no longer on wider terminals, either */
 	LABEL = 9,
 	CHECK = 17
 };
@@ -56,20 +56,27 @@ static void print_raw(const struct finding *f)
 	putchar('\n');
 }
 
+static unsigned width(void)
+{
+	unsigned columns = print_width(stdout);
+
+	return columns != 0 && columns < WIDTH ? columns : WIDTH;
+}
+
 /* All is well: one line is enough. */
 static void print_short(const struct finding *f)
 {
-	print_wrapped(stdout, f->check, CHECK, WIDTH, f->seen);
+	print_wrapped(stdout, f->check, CHECK, width(), f->seen);
 }
 
 static void print_finding(const struct finding *f)
 {
 	printf("%s\n", f->check);
-	print_wrapped(stdout, "  seen", LABEL, WIDTH, f->seen);
+	print_wrapped(stdout, "  seen", LABEL, width(), f->seen);
 	if (f->means[0] != '\0')
-		print_wrapped(stdout, "  means", LABEL, WIDTH, f->means);
+		print_wrapped(stdout, "  means", LABEL, width(), f->means);
 	if (f->cure[0] != '\0')
-		print_wrapped(stdout, "  do", LABEL, WIDTH, f->cure);
+		print_wrapped(stdout, "  do", LABEL, width(), f->cure);
 	putchar('\n');
 }
 
@@ -136,10 +143,10 @@ static void print_summary(const struct facts *f, const struct diagnosis *d)
 	snprintf(text, sizeof(text), "%s Looked at %u things in %.1f s%s",
 		 verdict(diagnosis_worst(d)), looked, f->interval_s,
 		 unseen > 0 ? "; not at:" : ".");
-	print_wrapped(stdout, "", 0, WIDTH, text);
+	print_wrapped(stdout, "", 0, width(), text);
 	for (size_t i = 0; i < d->count; i++)
 		if (d->all[i].severity == DIAGNOSE_UNSEEN)
-			print_wrapped(stdout, d->all[i].check, CHECK, WIDTH, d->all[i].seen);
+			print_wrapped(stdout, d->all[i].check, CHECK, width(), d->all[i].seen);
 }
 
 static void print_text(const struct ctl *c, const struct facts *f, const struct diagnosis *d)

@@ -551,15 +551,19 @@ static void put_sum(const struct job *j)
 	size_t ended = count_of(j, "ended"), gone = count_of(j, "gone");
 	size_t changed = count_of(j, "changed"), found = count_of(j, "found");
 
-	if (j->c->dry_run)
-		printf("%zu connection%s would be ended", found, plural(found));
-	else
-		printf("%zu connection%s ended", ended, plural(ended));
+	unsigned width = print_width(stdout);
+	char of_gone[64] = "", of_changed[96] = "", text[256];
+
 	if (gone > 0)
-		printf(", %zu %s gone already", gone, gone == 1 ? "was" : "were");
+		snprintf(of_gone, sizeof(of_gone), ", %zu %s gone already", gone,
+			 gone == 1 ? "was" : "were");
 	if (changed > 0)
-		printf(", %zu left alone: no longer in the state asked for", changed);
-	printf("\n");
+		snprintf(of_changed, sizeof(of_changed),
+			 ", %zu left alone: no longer in the state asked for", changed);
+	snprintf(text, sizeof(text), "%zu connection%s %s%s%s", j->c->dry_run ? found : ended,
+		 plural(j->c->dry_run ? found : ended), j->c->dry_run ? "would be ended" : "ended",
+		 of_gone, of_changed);
+	print_wrapped(stdout, "", 0, width != 0 ? width : UINT16_MAX, text);
 }
 
 static bool failed_for(const struct job *j, size_t i, const char *why)

@@ -64,12 +64,21 @@ all_fit() {
 		fits $columns stat -i 20ms -n 2
 		fits $columns conns
 		fits $columns conns -s age
+		fits $columns top -1 -i 20ms
+		for view in workers connections counters slowest; do fits $columns top -1 -a -i 20ms $view; done
 		fits $columns workers -a
 		fits $columns listeners
 		fits $columns servers -a
+		fits $columns upstreams -a
+		fits $columns doctor -i 20ms
+		fits $columns doctor -a -i 20ms
 	done
 }
 all_fit
+for columns in 80 40; do
+	fits $columns kill --dry-run --filter 'age>0s'
+	fits $columns kill 1 2 3 18446744073709551615
+done
 COLUMNS=80 ctl conns >"$T/out"
 like "$(head -n 1 "$T/out")" '^ *ID +SLOT +STATE +PEER +AGE +LEFT +REQUESTS +IN +OUT' '80 columns: all that matters of conns is seen'
 COLUMNS=80 ctl servers >"$T/out"
