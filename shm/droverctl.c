@@ -12,6 +12,7 @@
 
 #include "shm/ctl.h"
 #include "shm/ctl_conn.h"
+#include "shm/ctl_top.h"
 #include "shm/rundir.h"
 #include "shm/suggest.h"
 
@@ -152,6 +153,7 @@ static void put_word(const struct ctl *c, struct json *j, const char *kind, cons
 
 static void put_options(const struct ctl *c, struct json *j, const char *name, const char *letters)
 {
+	static const char no_letters[] = {OPT_MDOC, OPT_NOW, OPT_FILTER, OPT_DRY_RUN, '\0'};
 	char word[32];
 
 	for (size_t i = 0; long_options[i].name != NULL; i++) {
@@ -160,7 +162,7 @@ static void put_options(const struct ctl *c, struct json *j, const char *name, c
 
 		if (strchr(letters, o->val) == NULL)
 			continue;
-		if (o->val > ' ' && o->val != OPT_MDOC && o->val != OPT_NOW) {
+		if (o->val > ' ' && strchr(no_letters, o->val) == NULL) {
 			snprintf(word, sizeof(word), "-%c%s", o->val, value);
 			put_word(c, j, "option", name, word, o->name);
 		}
@@ -172,7 +174,7 @@ static void put_options(const struct ctl *c, struct json *j, const char *name, c
 /*
  * Not in the list of commands: what there is to complete, from the tables that also parse it. A
  * line is KIND, OF, WORD, HELP: command, option (OF a command, or of all; "=" if it takes a value),
- * argument (OF a command: what its usage says), column and state (of conns).
+ * argument (OF a command: what its usage says), column and state (of conns), view (of top).
  */
 static int ctl_words(struct ctl *c)
 {
@@ -199,6 +201,8 @@ static int ctl_words(struct ctl *c)
 		put_word(c, &j, "column", "conns", column, "");
 	for (unsigned i = CONN_FREE + 1; i < CONN_STATES_COUNT; i++)
 		put_word(c, &j, "state", "conns", conn_state_name(i), "");
+	for (int i = 0; i < TOP_VIEWS; i++)
+		put_word(c, &j, "view", "top", top_view_name((enum top_view)i), "");
 	if (c->json)
 		json_finish(&j);
 	return CTL_OK;

@@ -7,9 +7,10 @@
 # _droverctl_words KIND [OF]: the words of that kind.
 _droverctl_words() {
 	local kind of word help
-	while IFS='|' read -r kind of word help; do
+	# A tab is white space to read, which would skip empty fields; a usage may hold any other sign that is printed.
+	while IFS=$'\037' read -r kind of word help; do
 		[[ $kind != "$1" || $of != "${2-}" ]] || printf '%s\n' "$word"
-	done < <("$ctl" words 2>/dev/null | tr '\t' '|')
+	done < <("$ctl" words 2>/dev/null | tr '\t' '\037')
 }
 
 # _droverctl_argument USAGE: what may stand as an argument of a command with that usage.
@@ -20,6 +21,8 @@ _droverctl_argument() {
 	fi
 	if [[ $1 == *CONN* ]]; then "$ctl" "${where[@]}" conns -H 2>/dev/null | cut -f 1; fi
 	if [[ $1 == *SLOT* ]]; then "$ctl" "${where[@]}" workers -H 2>/dev/null | cut -f 1 | sort -un; fi
+	if [[ $1 == *VIEW* ]]; then _droverctl_words view top; fi
+	if [[ $1 == *upstream=* && $current != *=* ]]; then printf 'upstream=\n'; fi
 	[[ $1 == *FILTER* ]] || return 0
 	left=${current%%[=!<>]*}
 	case $current in
