@@ -733,6 +733,7 @@ static void tick(struct master *m)
 	board_set(&m->realm->board.master->beat_us, m->now_us);
 	rows_queues(&m->realm->board, m->realm->gen);
 	carry_workers(m);
+	errlog_tick(m->now_us, false);
 	if (every_us)
 		notify_watchdog();
 }
@@ -930,6 +931,7 @@ int supervise(struct realm *realm)
 		turn(&m);
 	}
 	rows_state(&realm->board, MASTER_STOPPED);
+	errlog_tick(m.now_us, true);
 	errlog(ERRLOG_NOTICE, "stopped");
 	if (m.status) {
 		/* Whoever waits for this daemon finds it gone. */

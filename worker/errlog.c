@@ -20,7 +20,9 @@
 enum {
 	LINE_MAX_BYTES = 2048,
 	LINE_TEXT_MAX = LINE_MAX_BYTES - 1, /* without the newline */
-	LIMIT_US = 60 * 1000000
+	LIMIT_US = 60 * 1000000,
+	SUM_US = 10 * 1000000,
+	SUBJECT_MAX = 160
 };
 
 static const char *const level_names[] = {
@@ -36,6 +38,10 @@ static struct {
 	bool torn;     /* the last write was short: the next line begins on a new one */
 	uint64_t lost; /* lines since the last write that worked */
 	int error;     /* why the first of them was lost */
+	errlog_subject *ask;
+	const void *arg;
+	uint64_t *suppressed;
+	struct errlog_limit *limits; /* those that ever left something out */
 } log_to = {.fd = STDERR_FILENO, .level = ERRLOG_NOTICE, .slot = -1};
 
 struct line {
@@ -56,8 +62,22 @@ int errlog_level_parse(const char *name)
 	return -1;
 }
 
+/* What another process left out is for that one to sum up. */
+static void forget_limits(void)
+{
+	while (log_to.limits != NULL) {
+		struct errlog_limit *l = log_to.limits;
+
+		log_to.limits = l->next;
+		l->known = false;
+		l->left_out = 0;
+		l->window_us = 0;
+	}
+}
+
 void errlog_open(int fd, int level, int slot)
 {
+	forget_limits();
 	log_to.fd = fd;
 	log_to.level = level;
 	log_to.slot = slot;
@@ -140,29 +160,50 @@ static int write_loss(void)
 	return 0;
 }
 
-static void __attribute__((format(printf, 2, 0)))
-write_message(int level, const char *fmt, va_list args, uint64_t left_out)
+static void append_subject(struct line *l)
+{
+	char subject[SUBJECT_MAX] = "";
+
+	if (log_to.ask == NULL)
+		return;
+	log_to.ask(log_to.arg, subject, sizeof subject);
+	append_escaped(l, subject, LINE_TEXT_MAX);
+}
+
+static void write_text(int level, const char *text, bool with_subject)
 {
 	int saved = errno;
-	char text[LINE_MAX_BYTES], more[64];
 	struct line l;
 
-	if (vsnprintf(text, sizeof text, fmt, args) < 0)
-		snprintf(text, sizeof text, "(message cannot be formatted: %.1000s)", fmt);
 	if (log_to.lost > 0 && write_loss() < 0) {
 		log_to.lost++;
 		errno = saved;
 		return;
 	}
 	append_start(&l, level);
-	append_escaped(&l, text, left_out ? LINE_TEXT_MAX - sizeof more : LINE_TEXT_MAX);
-	if (left_out > 0) {
-		snprintf(more, sizeof more, " (%llu more like this left out)",
-			 (unsigned long long)left_out);
-		append_escaped(&l, more, LINE_TEXT_MAX);
-	}
+	if (with_subject)
+		append_subject(&l);
+	append_escaped(&l, text, LINE_TEXT_MAX);
 	write_line(&l);
 	errno = saved;
+}
+
+static void __attribute__((format(printf, 3, 0)))
+format_message(char *text, size_t size, const char *fmt, va_list args)
+{
+	if (vsnprintf(text, size, fmt, args) < 0)
+		snprintf(text, size, "(message cannot be formatted: %.80s)", fmt);
+}
+
+static void __attribute__((format(printf, 2, 0)))
+write_message(int level, const char *fmt, va_list args)
+{
+	int saved = errno;
+	char text[LINE_MAX_BYTES];
+
+	format_message(text, sizeof text, fmt, args);
+	errno = saved;
+	write_text(level, text, true);
 }
 
 static bool is_wanted(int level)
@@ -177,26 +218,101 @@ void errlog(int level, const char *fmt, ...)
 	if (!is_wanted(level))
 		return;
 	va_start(args, fmt);
-	write_message(level, fmt, args, 0);
+	write_message(level, fmt, args);
 	va_end(args);
+}
+
+void errlog_set_subject(errlog_subject *ask, const void *arg)
+{
+	log_to.ask = ask;
+	log_to.arg = arg;
+}
+
+void errlog_set_counter(uint64_t *suppressed)
+{
+	log_to.suppressed = suppressed;
+}
+
+/* 1204 as "1,204". */
+static const char *grouped(uint64_t n, char out[32])
+{
+	char *p = out + 31;
+	int digits = 0;
+
+	*p = '\0';
+	do {
+		if (digits > 0 && digits % 3 == 0)
+			*--p = ',';
+		*--p = (char)('0' + n % 10);
+		digits++;
+	} while ((n /= 10) > 0);
+	return p;
+}
+
+static void sum_up(struct errlog_limit *limit)
+{
+	char text[LINE_MAX_BYTES], count[32];
+
+	snprintf(text, sizeof text, "suppressed %s similar: %s", grouped(limit->left_out, count),
+		 limit->text);
+	limit->left_out = 0;
+	write_text(limit->level, text, false);
+}
+
+void errlog_tick(uint64_t now_us, bool all)
+{
+	for (struct errlog_limit *l = log_to.limits; l != NULL; l = l->next) {
+		if (l->left_out > 0 && (all || now_us - l->since_us >= SUM_US))
+			sum_up(l);
+	}
+}
+
+/* A window begins with its first line. */
+static bool may_say(struct errlog_limit *limit, uint64_t now)
+{
+	if (limit->window_us == 0 || now - limit->window_us >= LIMIT_US) {
+		limit->window_us = now;
+		limit->said = 0;
+	}
+	if (limit->said >= (limit->burst > 0 ? limit->burst : 1))
+		return false;
+	limit->said++;
+	return true;
+}
+
+static void leave_out(struct errlog_limit *limit, int level, uint64_t now)
+{
+	if (!limit->known) {
+		limit->known = true;
+		limit->next = log_to.limits;
+		log_to.limits = limit;
+	}
+	if (limit->left_out++ == 0)
+		limit->since_us = now;
+	limit->level = level;
+	if (log_to.suppressed != NULL)
+		__atomic_store_n(log_to.suppressed, *log_to.suppressed + 1, __ATOMIC_RELAXED);
 }
 
 void errlog_limited(struct errlog_limit *limit, int level, const char *fmt, ...)
 {
-	uint64_t now, left_out;
+	uint64_t now;
 	va_list args;
 
 	if (!is_wanted(level))
 		return;
 	now = clock_now_us();
-	if (limit->last_us != 0 && now - limit->last_us < LIMIT_US) {
-		limit->left_out++;
-		return;
-	}
-	left_out = limit->left_out;
-	limit->last_us = now;
-	limit->left_out = 0;
 	va_start(args, fmt);
-	write_message(level, fmt, args, left_out);
+	if (may_say(limit, now)) {
+		/* What was left out before it comes first. */
+		if (limit->left_out > 0)
+			sum_up(limit);
+		write_message(level, fmt, args);
+	} else {
+		/* One example is enough. */
+		if (limit->left_out == 0)
+			format_message(limit->text, sizeof limit->text, fmt, args);
+		leave_out(limit, level, now);
+	}
 	va_end(args);
 }

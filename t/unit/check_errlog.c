@@ -179,40 +179,120 @@ END_TEST
 
 START_TEST(test_limited)
 {
-	static char long_text[3000];
-	struct errlog_limit limit = {0}, other = {0};
+	static struct errlog_limit limit, other;
 
-	for (int i = 0; i < 12; i++)
+	for (int i = 0; i < 1205; i++)
 		errlog_limited(&limit, ERRLOG_WARN, "again %d", i);
 	expect_line("\\] again 0\n$");
 	expect_nothing();
 	errlog_limited(&other, ERRLOG_WARN, "elsewhere");
 	expect_line("\\] elsewhere\n$");
-	limit.last_us -= 61000000;
-	errlog_limited(&limit, ERRLOG_WARN, "again");
-	expect_line("\\] again \\(11 more like this left out\\)\n$");
-	limit.last_us -= 59000000;
-	errlog_limited(&limit, ERRLOG_WARN, "again");
+	limit.window_us -= 61000000;
+	errlog_limited(&limit, ERRLOG_WARN, "later");
+	expect_line("warn [0-9]+ \\[-\\] suppressed 1,204 similar: again 1\n$");
+	expect_line("\\] later\n$");
+	limit.window_us -= 59000000;
+	errlog_limited(&limit, ERRLOG_WARN, "later");
 	expect_nothing();
-	limit.last_us -= 2000000;
+}
+END_TEST
+
+static void say_long(struct errlog_limit *limit)
+{
+	static char long_text[3000];
+
 	memset(long_text, 'a', sizeof long_text - 1);
-	errlog_limited(&limit, ERRLOG_WARN, "%s", long_text);
-	expect_line("\\] a+ \\(1 more like this left out\\)\n$");
-	ck_assert_uint_le(strlen(text), 2048);
-	limit.last_us -= 61000000;
-	errlog_limited(&limit, ERRLOG_WARN, "again");
-	expect_line("\\] again\n$");
+	errlog_limited(limit, ERRLOG_WARN, "%s", long_text);
+}
+
+START_TEST(test_limited_length)
+{
+	static struct errlog_limit limit;
+
+	say_long(&limit);
+	ck_assert_uint_le(strlen(next_line()), 2048);
+	say_long(&limit);
+	errlog_tick(UINT64_MAX, true);
+	expect_line("\\] suppressed 1 similar: a{159}\n$");
+}
+END_TEST
+
+/* So many of a place are said; the sum comes by itself, once, and counts them all. */
+START_TEST(test_limited_tick)
+{
+	static struct errlog_limit limit = {.burst = 3};
+	uint64_t counter = 0, left_out_us;
+
+	errlog_set_counter(&counter);
+	for (int i = 0; i < 1234570; i++)
+		errlog_limited(&limit, ERRLOG_ERROR, "flood %d", i);
+	for (int i = 0; i < 3; i++)
+		expect_line("\\] flood [012]\n$");
+	expect_nothing();
+	ck_assert_uint_eq(counter, 1234567);
+	left_out_us = limit.since_us;
+	errlog_tick(left_out_us + 9000000, false);
+	expect_nothing();
+	errlog_tick(left_out_us + 10000000, false);
+	expect_line("error [0-9]+ \\[-\\] suppressed 1,234,567 similar: flood 3\n$");
+	errlog_tick(left_out_us + 100000000, true);
+	expect_nothing();
+	errlog_limited(&limit, ERRLOG_ERROR, "flood");
+	errlog_tick(limit.since_us, true);
+	expect_line("\\] suppressed 1 similar: flood\n$");
+	ck_assert_uint_eq(counter, 1234568);
+	errlog_set_counter(NULL);
+}
+END_TEST
+
+/* After a fork: what the parent left out is the parent's to say. */
+START_TEST(test_limited_forgotten)
+{
+	static struct errlog_limit limit;
+
+	errlog_limited(&limit, ERRLOG_WARN, "one");
+	errlog_limited(&limit, ERRLOG_WARN, "two");
+	expect_line("\\] one\n$");
+	errlog_open(ends[1], ERRLOG_DEBUG, 3);
+	errlog_tick(UINT64_MAX, true);
+	expect_nothing();
+	errlog_limited(&limit, ERRLOG_WARN, "three");
+	expect_line("\\[3\\] three\n$");
+}
+END_TEST
+
+static void subject(const void *arg, char *out, size_t size)
+{
+	snprintf(out, size, "%s", (const char *)arg);
+}
+
+START_TEST(test_subject)
+{
+	static struct errlog_limit limit;
+
+	errlog_set_subject(subject, "conn=1 req=ab\n ");
+	errlog(ERRLOG_WARN, "said");
+	expect_line("\\[-\\] conn=1 req=ab\\\\x0a said\n$");
+	errlog_limited(&limit, ERRLOG_WARN, "said");
+	expect_line("\\[-\\] conn=1 req=ab\\\\x0a said\n$");
+	errlog_limited(&limit, ERRLOG_WARN, "said");
+	/* The sum is about no connection. */
+	errlog_tick(UINT64_MAX, true);
+	expect_line("\\[-\\] suppressed 1 similar: said\n$");
+	errlog_set_subject(NULL, NULL);
+	errlog(ERRLOG_WARN, "said");
+	expect_line("\\[-\\] said\n$");
 }
 END_TEST
 
 /* What the level keeps out is neither written nor counted. */
 START_TEST(test_limited_level)
 {
-	struct errlog_limit limit = {0};
+	static struct errlog_limit limit;
 
 	errlog_open(ends[1], ERRLOG_ERROR, -1);
 	errlog_limited(&limit, ERRLOG_WARN, "no");
-	ck_assert_uint_eq(limit.last_us, 0);
+	ck_assert_uint_eq(limit.window_us, 0);
 	expect_nothing();
 }
 END_TEST
@@ -280,6 +360,10 @@ int main(void)
 	tcase_add_test(c, test_long);
 	tcase_add_test(c, test_errno);
 	tcase_add_test(c, test_limited);
+	tcase_add_test(c, test_limited_length);
+	tcase_add_test(c, test_limited_tick);
+	tcase_add_test(c, test_limited_forgotten);
+	tcase_add_test(c, test_subject);
 	tcase_add_test(c, test_limited_level);
 	tcase_add_test(c, test_loss);
 	tcase_add_test(c, test_torn);

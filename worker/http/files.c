@@ -29,8 +29,7 @@ struct files {
 	struct openfiles *open;
 	struct files_cache cache;
 	struct files_roots roots;
-	struct files_found found; /* the last look at the disk */
-	struct errlog_limit said;
+	struct files_found found;    /* the last look at the disk */
 	char page[FILES_PAGE_BYTES]; /* work space: listings, redirect targets */
 };
 
@@ -208,16 +207,17 @@ static void redirect_to_folder(struct files *f, struct reply *r, const struct re
 static void complain(struct files *f, const struct reply_ctx *ctx, int status, int error,
 		     bool no_root)
 {
+	static struct errlog_limit rootless, unserved = {.burst = 10};
 	const struct location *loc = ctx->location;
 	const char *dir = loc->alias != NULL ? loc->alias : loc->root;
 
 	if (status == 500)
 		board_add(&f->row->file_errors, 1);
 	if (no_root)
-		errlog_limited(&f->said, ERRLOG_ERROR, "directory of location %s: %s: %s",
+		errlog_limited(&rootless, ERRLOG_ERROR, "directory of location %s: %s: %s",
 			       loc->match, dir, strerror(error));
 	else
-		errlog_limited(&f->said, status >= 500 ? ERRLOG_ERROR : ERRLOG_WARN,
+		errlog_limited(&unserved, status >= 500 ? ERRLOG_ERROR : ERRLOG_WARN,
 			       "cannot serve %s from %s: %s", ctx->path, dir, strerror(error));
 }
 
