@@ -19,6 +19,7 @@
 
 #include "master/adopt.h"
 #include "master/policy.h"
+#include "worker/blackbox.h"
 #include "worker/errlog.h"
 #include "worker/worker.h"
 
@@ -285,25 +286,6 @@ static enum child_fate kill_expires(struct child *c, const struct child_news *n)
 	return FATE_LIVES;
 }
 
-/* "on connection row N (GET /x)" of the connection that the dead one was working on; empty if none.
- */
-static void describe_touched(const struct child *c, char *out, size_t size)
-{
-	const struct worker_row *row = board_worker(c->board, c->row);
-	uint32_t touching = row->pid == (uint64_t)c->pid ? row->touching : 0;
-
-	out[0] = '\0';
-	if (!touching || touching > c->board->sizes.conns_per_worker)
-		return;
-	const char *first = (const char *)board_conns(c->board, c->row);
-	const struct conn_row *conn =
-	    (const struct conn_row *)(const void *)(first +
-						    (size_t)(touching - 1) * c->board->conn_stride);
-
-	snprintf(out, size, ", was working on connection row %u: \"%.*s\"", touching - 1,
-		 (int)sizeof(conn->request), conn->request);
-}
-
 static void describe_status(int status, char *out, size_t size)
 {
 	if (status == CHILD_UNKNOWN)
@@ -410,14 +392,27 @@ int child_end_status(const struct child *c)
 /* Says how the process ended, and counts it. */
 static void tell_death(struct child *c, pid_t pid, int status, const char *more)
 {
-	char how[64], touched[160];
+	char how[64], suspect[BLACKBOX_TEXT];
 
 	describe_status(status, how, sizeof(how));
-	describe_touched(c, touched, sizeof(touched));
+	blackbox_suspect(c->board, c->row, (uint64_t)pid, suspect);
 	snprintf(c->epitaph, sizeof(c->epitaph), "worker %u (pid %ld, generation %u) %s%s%s",
 		 c->slot, (long)pid, c->gen->number, how, because(c->cause), more);
-	errlog(ERRLOG_ERROR, "%s%s", c->epitaph, touched);
+	errlog(ERRLOG_ERROR, "%s%s%s", c->epitaph, suspect[0] != '\0' ? ", was working on " : "",
+	       suspect);
 	board_add(&c->board->master->worker_deaths, 1);
+}
+
+/* Nobody goes on with its connections: what they were doing is said here. A standby says it itself,
+ * of rows that are its own by now. */
+static void tell_in_flight(const struct child *c, uint64_t now_us)
+{
+	static struct blackbox box;
+
+	if (board_worker(c->board, c->row)->pid != (uint64_t)c->pid)
+		return;
+	blackbox_read(&box, c->board, c->row);
+	blackbox_tell(&box, now_us);
 }
 
 /* The standby is the worker from now on: a draining one drains on, any other serves. */
@@ -461,6 +456,7 @@ static enum child_fate dies(struct child *c, const struct child_news *n)
 		return FATE_LIVES;
 	}
 	tell_death(c, c->pid, n->status, unborn ? " before it was ready" : "");
+	tell_in_flight(c, n->now_us);
 	mark_row(c, WORKER_DEAD);
 	board_bury_peers(c->board, c->row);
 	bury(c);

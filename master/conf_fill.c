@@ -210,6 +210,27 @@ const struct mime *conf_fill_mime(struct conf_fill *f)
 	return f->s->mime != NULL ? f->s->mime : pool_empty(f->pool);
 }
 
+/* Networks whose X-Request-Id is kept. */
+static void fill_trusted(struct conf_fill *f)
+{
+	unsigned n = cfg_size(f->root, "trust_request_id");
+	const struct conf_word *w;
+	char why[CONF_WHY_BYTES];
+
+	if (n == 0)
+		return;
+	f->s->trusted = pool_array(f->pool, n, sizeof(*f->s->trusted));
+	for (unsigned k = 0; (w = conf_tree_word(f->root, "trust_request_id", k)) != NULL; k++) {
+		struct cidr *network = &f->s->trusted[f->s->trusted_count];
+
+		network->allow = true;
+		if (conf_value_cidr(w->text, network, why) < 0)
+			conf_source_error(f->src, w->at, "trust_request_id: %s", why);
+		else
+			f->s->trusted_count++;
+	}
+}
+
 static void fill_global(struct conf_fill *f)
 {
 	void *const base[CONF_BASES] = {
@@ -229,6 +250,7 @@ static void fill_global(struct conf_fill *f)
 	fill_level(f, f->root, conf_schema(), base);
 	fill_workers(f);
 	fill_identity(f);
+	fill_trusted(f);
 	f->s->deadlines = f->server.deadlines;
 	check_mime(f);
 	conf_place_headers(f, f->root, &f->place);

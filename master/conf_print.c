@@ -213,6 +213,19 @@ static void print_network(FILE *out, const struct cidr *rule)
 	fprintf(out, "\"%s/%d\"", text, v4 ? rule->bits - 96 : rule->bits);
 }
 
+static void print_trusted(const struct printer *p, const struct settings *s)
+{
+	if (s->trusted_count == 0)
+		return;
+	indent(p);
+	fputs("trust_request_id = {", p->out);
+	for (uint32_t i = 0; i < s->trusted_count; i++) {
+		fputs(i == 0 ? " " : ", ", p->out);
+		print_network(p->out, &s->trusted[i]);
+	}
+	fputs(" }\n", p->out);
+}
+
 static void print_rules(const struct printer *p, const struct location *loc, bool allow)
 {
 	bool any = false;
@@ -324,7 +337,7 @@ static void print_server(struct printer *p, const struct settings *s, const stru
 	const struct listener *l = &s->listeners[srv->listeners[0]];
 	struct conf_extra extra = {
 	    .access_log = srv->log < 0 ? "off" : s->logs[srv->log].path,
-	    .log_format = srv->log < 0 ? LOG_COMBINED : (int)s->logs[srv->log].format,
+	    .log_format = srv->log < 0 ? LOG_LOGFMT : (int)s->logs[srv->log].format,
 	    .reuseport = l->reuseport,
 	    .backlog = (uint32_t)l->backlog,
 	};
@@ -393,6 +406,7 @@ void conf_print(const struct settings *s, FILE *out)
 	p.base[CONF_IN_SETTINGS] = s;
 	fprintf(out, "workers = %u\n", s->workers);
 	print_options(&p, conf_schema());
+	print_trusted(&p, s);
 	p.base[CONF_IN_SERVER] = &global;
 	print_section(&p, "deadlines");
 	for (uint32_t i = 0; i < s->upstreams_count; i++)

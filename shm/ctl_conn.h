@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shm/ident.h"
+
 struct ctl;
 struct json;
 
@@ -34,6 +36,7 @@ struct ctl_conn {
 	uint64_t requests, in, out;
 	const char *server, *listener; /* "-" if not known */
 	char request[128];
+	char request_id[IDENT_ROOM], trace_id[IDENT_ROOM]; /* "" if it has none */
 };
 
 /* Connections of a board. Names that they point to live as long. */

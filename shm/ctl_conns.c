@@ -23,6 +23,7 @@ struct fields {
 	const struct board_field *id, *state, *family, *port, *peer, *server, *status, *fd,
 	    *listener;
 	const struct board_field *requests, *accepted, *since, *deadline, *in, *out, *request;
+	const struct board_field *id_form, *id_high, *id_low, *trace_high, *trace_low;
 };
 
 /* Names of the rows of a table, as far as looked up. */
@@ -64,6 +65,11 @@ static void find_fields(struct ctl_listing_inside *l)
 	    {&l->f.in, "bytes_in"},
 	    {&l->f.out, "bytes_out"},
 	    {&l->f.request, "request"},
+	    {&l->f.id_form, "id_form"},
+	    {&l->f.id_high, "request_high"},
+	    {&l->f.id_low, "request_low"},
+	    {&l->f.trace_high, "trace_high"},
+	    {&l->f.trace_low, "trace_low"},
 	};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
@@ -150,6 +156,12 @@ static void fill(struct ctl_listing_inside *l, const struct view_worker *w,
 		conn->listener = name_of(&l->listeners, l->c, reader_u64(bytes, l->f.listener));
 	reader_addr(bytes, l->f.peer, conn->peer);
 	reader_text(bytes, l->f.request, conn->request, sizeof(conn->request));
+	ident_text((unsigned)reader_u64(bytes, l->f.id_form), reader_u64(bytes, l->f.id_high),
+		   reader_u64(bytes, l->f.id_low), conn->request_id);
+	/* A request whose head is not whole has none yet. */
+	if (conn->request_id[0] != '\0')
+		ident_trace(reader_u64(bytes, l->f.trace_high), reader_u64(bytes, l->f.trace_low),
+			    conn->trace_id);
 	fill_times(l, w, bytes, conn);
 }
 
@@ -241,6 +253,14 @@ const char *ctl_peer_text(const struct ctl_conn *conn, char out[CTL_PEER_BYTES])
 	return out;
 }
 
+static void put_json_text(struct json *j, const char *name, const char *text)
+{
+	if (text[0] == '\0')
+		json_null(j, name);
+	else
+		json_text(j, name, text);
+}
+
 void ctl_conn_json(const struct ctl *c, struct json *j, const struct ctl_conn *conn)
 {
 	char peer[CTL_PEER_BYTES];
@@ -272,6 +292,8 @@ void ctl_conn_json(const struct ctl *c, struct json *j, const struct ctl_conn *c
 	else
 		json_text(j, "listener", conn->listener);
 	json_text(j, "request", conn->request);
+	put_json_text(j, "request_id", conn->request_id);
+	put_json_text(j, "trace_id", conn->trace_id);
 }
 
 static void put_raw(struct print_table *t, const struct ctl_conn *conn)
@@ -312,13 +334,18 @@ static void put_row(const struct ctl *c, struct print_table *t, const struct ctl
 		put_short(t, conn);
 	print_cell(t, "%s", conn->server);
 	print_cell(t, "%s", conn->request[0] != '\0' ? conn->request : "-");
+	if (!c->raw)
+		return;
+	/* Too wide for a screen; filters find them there, too. */
+	print_cell(t, "%s", conn->request_id[0] != '\0' ? conn->request_id : "-");
+	print_cell(t, "%s", conn->trace_id[0] != '\0' ? conn->trace_id : "-");
 }
 
 static int put_all(const struct ctl *c, const struct ctl_listing *l)
 {
-	static const char *const titles[] = {"ID",  "SLOT",   "STATE",    "PEER",
-					     "AGE", "LEFT",   "REQUESTS", "IN",
-					     "OUT", "SERVER", "REQUEST"};
+	static const char *const titles[] = {"ID",      "SLOT",       "STATE",   "PEER", "AGE",
+					     "LEFT",    "REQUESTS",   "IN",      "OUT",  "SERVER",
+					     "REQUEST", "REQUEST_ID", "TRACE_ID"};
 	size_t n = c->limit != 0 && c->limit < l->count ? c->limit : l->count;
 	struct print_table *t;
 	struct json j;
@@ -334,7 +361,7 @@ static int put_all(const struct ctl *c, const struct ctl_listing *l)
 		json_finish(&j);
 		return CTL_OK;
 	}
-	t = print_table_new(stdout, c->raw, titles, "rrllrrrrrll");
+	t = print_table_new(stdout, c->raw, titles, c->raw ? "rrllrrrrrllll" : "rrllrrrrrll");
 	for (size_t i = 0; i < n; i++)
 		put_row(c, t, &l->all[i]);
 	if (print_table_end(t, print_width(stdout)) != 0)

@@ -42,7 +42,9 @@ enum column {
 	BYTES,
 	PORT,
 	LISTENER,
-	SINCE
+	SINCE,
+	REQUEST_ID,
+	TRACE_ID
 };
 
 static const struct {
@@ -67,6 +69,8 @@ static const struct {
     [PORT] = {"port", KIND_NUMBER, true},
     [LISTENER] = {"listener", KIND_TEXT, true},
     [SINCE] = {"since", KIND_DURATION, false},
+    [REQUEST_ID] = {"request_id", KIND_TEXT, true},
+    [TRACE_ID] = {"trace_id", KIND_TEXT, true},
 };
 
 enum op {
@@ -119,6 +123,8 @@ static uint64_t number_of(const struct ctl_conn *conn, enum column column)
 	case SERVER:
 	case REQUEST:
 	case LISTENER:
+	case REQUEST_ID:
+	case TRACE_ID:
 		break;
 	}
 	return 0;
@@ -130,6 +136,8 @@ static const char *text_of(const struct ctl_conn *conn, enum column column)
 		return conn->state;
 	if (column == LISTENER)
 		return conn->listener;
+	if (column == REQUEST_ID || column == TRACE_ID)
+		return column == REQUEST_ID ? conn->request_id : conn->trace_id;
 	return column == SERVER ? conn->server : conn->request;
 }
 

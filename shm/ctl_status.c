@@ -5,6 +5,7 @@
  * other.
  */
 #include "shm/ctl.h"
+#include "shm/ctl_blackbox.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -283,6 +284,65 @@ static void print_workers(const struct status *s)
 	}
 }
 
+/* Does it need a word on what it was doing: one that hangs, or that died and whose slot is empty?
+ */
+static bool is_stuck(const struct view *v, const struct view_worker *w)
+{
+	return w->life == VIEW_HUNG || (w->life == VIEW_DEAD && !slot_is_filled(v, w->slot));
+}
+
+static void print_stuck(const struct status *s)
+{
+	const struct view *v = &s->c->view;
+	char states_text[LINE_BYTES], when[PRINT_SHORT];
+	bool more = false;
+
+	for (uint32_t i = 0; i < v->workers_count; i++) {
+		const struct view_worker *w = &v->workers[i];
+		uint64_t states[VIEW_STATES] = {0};
+		struct ctl_doing doing;
+
+		if (!is_stuck(v, w))
+			continue;
+		view_states(v, w, states);
+		state_list(s, states, states_text, sizeof(states_text));
+		ctl_doing_read(&doing, s->c->reader, w);
+		line(s, "last seen", more,
+		     "slot %u (process " U64 ", generation " U64
+		     ") was %s, is %s, last beat %s: %s%s",
+		     w->slot, w->pid, w->generation, w->state, view_life_name(w->life),
+		     ago(s, w->heard_us, when),
+		     doing.touching[0] != '\0' ? "was serving " : "was serving nobody",
+		     doing.touching);
+		more = true;
+		if (states_text[0] != '\0')
+			line(s, "last seen", true, "slot %u held %s", w->slot, states_text);
+		if (doing.slowest[0] != '\0')
+			line(s, "last seen", true, "slot %u had in flight " U64 ", the longest %s",
+			     w->slot, doing.in_flight, doing.slowest);
+	}
+}
+
+/* The request that is under way for the longest, of workers that live. */
+static void print_slowest(const struct status *s)
+{
+	const struct view *v = &s->c->view;
+	struct ctl_doing slowest = {0};
+
+	for (uint32_t i = 0; i < v->workers_count; i++) {
+		struct ctl_doing doing;
+
+		if (!view_lives(&v->workers[i]))
+			continue;
+		ctl_doing_read(&doing, s->c->reader, &v->workers[i]);
+		if (doing.slowest_us != 0 &&
+		    (slowest.slowest_us == 0 || doing.slowest_us < slowest.slowest_us))
+			slowest = doing;
+	}
+	if (slowest.slowest_us != 0)
+		line(s, "slowest now", false, "%s", slowest.slowest);
+}
+
 static void print_traffic(const struct status *s)
 {
 	const struct view *v = &s->c->view;
@@ -371,6 +431,37 @@ static void json_workers(const struct status *s, struct json *j)
 	json_end(j);
 }
 
+/* What each process was doing, whether it lives or not. */
+static void json_doing(const struct status *s, struct json *j)
+{
+	const struct view *v = &s->c->view;
+
+	json_array(j, "doing");
+	for (uint32_t i = 0; i < v->workers_count; i++) {
+		const struct view_worker *w = &v->workers[i];
+		uint64_t states[VIEW_STATES] = {0};
+		struct ctl_doing doing;
+
+		if (!view_lives(w) && !is_stuck(v, w))
+			continue;
+		ctl_doing_read(&doing, s->c->reader, w);
+		view_states(v, w, states);
+		json_object(j, NULL);
+		json_u64(j, "slot", w->slot);
+		json_u64(j, "pid", w->pid);
+		json_u64(j, "generation", w->generation);
+		json_text(j, "state", w->state);
+		json_text(j, "life", view_life_name(w->life));
+		ctl_json_time(s->c, j, "beat", w->heard_us);
+		json_u64(j, "in_flight", doing.in_flight);
+		json_text(j, "serving", doing.touching);
+		json_text(j, "slowest", doing.slowest);
+		json_states(s, j, states);
+		json_end(j);
+	}
+	json_end(j);
+}
+
 static void json_traffic(const struct status *s, struct json *j)
 {
 	static const char *const sums[] = {
@@ -406,6 +497,7 @@ static void print_json(const struct status *s)
 	json_bool(&j, "same_boot", reader_same_boot(s->c->reader));
 	json_master(s, &j);
 	json_workers(s, &j);
+	json_doing(s, &j);
 	json_traffic(s, &j);
 	json_finish(&j);
 }
@@ -426,7 +518,9 @@ int ctl_status(struct ctl *c)
 		print_head(&s);
 		print_configuration(&s);
 		print_workers(&s);
+		print_stuck(&s);
 		print_traffic(&s);
+		print_slowest(&s);
 	}
 	return s.problems == 0 ? CTL_OK : CTL_WRONG;
 }

@@ -48,7 +48,7 @@
 	X("conn", "status", "answer")
 #define LAYOUT_TEST_FIELD(X) X(ID, uint64_t, layout_test, , "", DEBUG, "Only in a program made for tests", "")
 #define LAYOUT_TEST_MEMBER   uint64_t layout_test;
-#define LAYOUT_REQUEST       [88]
+#define LAYOUT_REQUEST       [54]
 #else
 #define LAYOUT_TEST_ENUM(X)
 #define LAYOUT_EARLY_STATE(X)
@@ -57,7 +57,7 @@
 #define LAYOUT_RENAMES(X)
 #define LAYOUT_TEST_FIELD(X)
 #define LAYOUT_TEST_MEMBER
-#define LAYOUT_REQUEST       [96]
+#define LAYOUT_REQUEST       [62]
 #endif
 
 /* Enums: X(symbol suffix, text). */
@@ -351,6 +351,8 @@
 	  "The load. A sudden fall with conns steady: clients or the network in front of drover; with lag_us high: drover's machine") \
 	X(COUNTER, uint64_t, requests_started, , "requests", FULL, "Requests whose head was read", \
 	  "Ahead of requests by what is under way now. A growing gap: responses that do not end, see droverctl conns state=send") \
+	X(COUNTER, uint64_t, requests_cut, , "requests", FULL, "Requests that ended without a response: the client left, the connection was ended, or there was no room", \
+	  "If it grows, the access log says of each who ended it and when: clients that give up, a deadline of theirs shorter than their uploads or our answers take, or droverctl kill") \
 	X(COUNTER, uint64_t, responses_1xx, , "responses", FULL, "Interim responses sent",         \
 	  "Clients that send Expect: 100-continue, mostly curl and Java with large bodies. Nothing to do") \
 	X(COUNTER, uint64_t, responses_2xx, , "responses", BRIEF, "Responses with a 2xx status",   \
@@ -384,6 +386,11 @@
 	  "Less than requests where the access log is on: see log_lines_lost. It is off by default") \
 	X(COUNTER, uint64_t, log_lines_lost, , "lines", BRIEF, "Access log lines lost because the log could not be written", \
 	  "Disk full, quota, a rotated folder that is gone, or a pipe whose reader is slow. The error log says which file; droverctl reopen after mending it") \
+	X(COUNTER, uint64_t, errlog_suppressed, , "lines", FULL, "Error log lines left out because the same was said too often; the log says how many", \
+	  "Read the lines that were written: what repeats so often wants to be mended. Nothing else is lost by it") \
+	X(ID, uint64_t, dead_pid, , "", FULL, "Process that last died in this row", "") \
+	X(TEXT, char, suspect, [320], "", FULL, "What the process that last died in this row was working on; empty: nothing", \
+	  "The request that may have killed it: if the same one stands in several rows or dies again, keep it out (a location with status = 403) and report it with a core") \
 	X(COUNTER, uint64_t, gossip, , "messages", DEBUG, "Messages to the worker's own socket that made no sense", \
 	  "Something other than a droverctl of this version writes to the ctl.* sockets of the run directory. Harmless; find out what, or upgrade droverctl") \
 	X(COUNTER, uint64_t, takeovers, , "", BRIEF, "Times the standby took over from a worker that died", \
@@ -526,6 +533,12 @@
 	  "Much in state body: an upload. droverctl conns state=body -s in shows the largest")     \
 	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written",                         \
 	  "Not growing in state send: the client does not read, and deadlines { send } or min_rate will end it") \
+	X(ID, uint64_t, request_high, , "", FULL, "Id of the request under way, or of the last one: first half", "") \
+	X(ID, uint64_t, request_low, , "", FULL, "Id of the request: second half", "")                 \
+	X(ID, uint64_t, trace_high, , "", FULL, "Trace of the request (W3C trace-id): first half", "") \
+	X(ID, uint64_t, trace_low, , "", FULL, "Trace of the request: second half", "")                \
+	X(ID, uint8_t, id_form, , "", FULL, "How the request's id is written: 0 none, 1 hex, 2 UUID, 3 characters, 4 the first 16 of more", "") \
+	X(ID, uint8_t, trace_flags, , "", FULL, "Trace flags; bit 0: sampled, bit 7: the trace came with the request", "") \
 	X(TEXT, char, request, LAYOUT_REQUEST, "", BRIEF, "Method and target of the request under way, or of the last one, cut", "")
 
 /* Rows of the tables above as fields of a worker. */

@@ -55,6 +55,13 @@ const char *close_reason_name(enum close_reason reason)
 	return (size_t)reason < sizeof names / sizeof names[0] ? names[reason] : "unknown";
 }
 
+const char *close_reason_by(enum close_reason reason)
+{
+	return reason == CLOSE_CLIENT || reason == CLOSE_CLIENT_ABORT || reason == CLOSE_RESET
+		   ? "client"
+		   : "server";
+}
+
 bool conn_move_allowed(enum conn_state a, enum conn_state b)
 {
 	return (moves[a] >> b & 1) != 0;
@@ -208,7 +215,7 @@ uint32_t conn_open(struct conns *cs, const struct conn_origin *origin, enum clos
 	row = conn_row(cs, i);
 	*c = (struct conn){.fd = origin->fd,
 			   .server = l->default_server,
-			   .listener = origin->listener,
+			   .listener = (uint16_t)origin->listener,
 			   .file = OPENFILE_NONE,
 			   .link = CONN_NONE};
 	timer_node_init(&c->timer);

@@ -47,7 +47,10 @@ enum conn_flag {
 	CONN_STAYS = 1 << 10, /* refused by the worker that it was to move to: drains here */
 	CONN_ARRIVING = 1 << 11,  /* came from another worker and is not acknowledged yet */
 	CONN_BODY_OPEN = 1 << 12, /* proxied: some of the request's body is still to come */
-	CONN_FLAGS_KNOWN = (1 << 13) - 1
+	CONN_HEAD_BROKEN =
+	    1 << 13, /* the request was refused, or late, before its head was whole */
+	CONN_BODY_BROKEN = 1 << 14, /* the same of its body */
+	CONN_FLAGS_KNOWN = (1 << 15) - 1
 };
 
 /* The private half. At most 192 bytes; sizes are bytes, times CLOCK_MONOTONIC microseconds. */
@@ -59,8 +62,13 @@ struct conn {
 	uint16_t flags;
 	uint8_t close_reason; /* enum close_reason: why it will end or has ended */
 	uint8_t doomed;       /* closed, waiting to be buried at the end of the turn */
-	uint32_t server;     /* index in settings: of the last request, or the listener's default */
-	uint32_t addr_cell;  /* in the table of addresses, or ADDR_NONE */
+	uint32_t server;    /* index in settings: of the last request, or the listener's default */
+	uint32_t addr_cell; /* in the table of addresses, or ADDR_NONE */
+
+	/* When the request under way came how far, after row->request_us; 0 = not, or at once. */
+	uint32_t head_us;    /* its head was read */
+	uint32_t body_us;    /* its body was, and its response begun */
+	uint32_t first_us;   /* the first byte of the response was written */
 	uint64_t max_age_us; /* when keepalive.max_age ends it; 0 = never */
 
 	/* Unread bytes: in_buf holds [0, head_len) the head of the request under way, kept for its
@@ -81,14 +89,15 @@ struct conn {
 	uint32_t out_off; /* <= out_len */
 	uint32_t out_len;
 	uint32_t parts_buf;
-	uint32_t file; /* index of the open file, of which this record holds a reference, or
-			  OPENFILE_NONE */
-	uint32_t part; /* next one */
+	uint32_t file;     /* index of the open file, of which this record holds a reference, or
+			      OPENFILE_NONE */
+	uint16_t part;     /* next one */
+	uint16_t listener; /* index in settings that it came in by */
 	uint64_t file_off;
 	uint64_t file_left;
 	uint64_t sent;       /* bytes of this response written so far */
 	uint32_t reply_head; /* of which so many are its head */
-	uint32_t listener;   /* index in settings that it came in by */
+	uint32_t up;         /* the connection to a peer that answers it, plus one; 0: none */
 	uint64_t progress;   /* bytes of the connection that had left our send queue when sending
 				began to wait, or its deadline was last looked at */
 
@@ -96,8 +105,6 @@ struct conn {
 	uint64_t rate_us;
 	uint64_t rate_bytes;
 	uint64_t request_in; /* bytes of the request under way, as far as it was read */
-	uint32_t up;         /* the connection to a peer that answers it, plus one; 0: none */
-	uint32_t spare;
 };
 
 struct ups; /* worker/up.h */
@@ -200,6 +207,9 @@ enum deadline conn_due(const struct conns *cs, uint32_t i);
 enum deadline conn_state_deadline(enum conn_state state);
 
 const char *close_reason_name(enum close_reason reason);
+
+/* Who ended it: "client" or "server". */
+const char *close_reason_by(enum close_reason reason);
 
 /* May a connection in state a go to state b? */
 bool conn_move_allowed(enum conn_state a, enum conn_state b);

@@ -405,12 +405,14 @@ static uint32_t keep_file(struct openfiles *files, int fd)
 static bool settle_in(struct conns *cs, struct moved_record *r, const int *fds)
 {
 	struct conn *c = &r->conn;
+	uint32_t listener;
 
 	c->fd = fds[0];
 	c->file = OPENFILE_NONE;
-	c->listener = find_listener(cs, &r->listener);
-	if (c->listener == cs->settings->listeners_count)
+	listener = find_listener(cs, &r->listener);
+	if (listener == cs->settings->listeners_count)
 		return false;
+	c->listener = (uint16_t)listener;
 	c->server = find_server(cs, c->listener, &r->server);
 	if (c->server == cs->settings->servers_count)
 		return false;

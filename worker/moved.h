@@ -60,6 +60,12 @@ enum {
 	X(9, ROW, request_us)     \
 	X(10, ROW, bytes_in)      \
 	X(11, ROW, bytes_out)     \
+	X(12, ROW, request_high)  \
+	X(13, ROW, request_low)   \
+	X(14, ROW, trace_high)    \
+	X(15, ROW, trace_low)     \
+	X(16, ROW, id_form)       \
+	X(17, ROW, trace_flags)   \
 	X(20, CONN, flags)        \
 	X(21, CONN, max_age_us)   \
 	X(22, CONN, head_len)     \
@@ -77,7 +83,10 @@ enum {
 	X(34, CONN, progress)     \
 	X(35, CONN, rate_us)      \
 	X(36, CONN, rate_bytes)   \
-	X(37, CONN, request_in)
+	X(37, CONN, request_in)   \
+	X(38, CONN, head_us)      \
+	X(39, CONN, body_us)      \
+	X(40, CONN, first_us)
 
 /* Other fields. Names of enums travel as text, since their numbers may differ between versions. */
 enum moved_tag {

@@ -154,6 +154,7 @@ struct server {
 	bool is_default; /* explicitly, for its listeners; else the first server of a listener is */
 	struct deadline_settings deadlines;
 	uint32_t keepalive_requests; /* 0 = no limit; 1 = no keep-alive */
+	bool request_id;             /* responses carry X-Request-Id */
 	struct http_limits limits;
 	int log;                    /* index into settings.logs, or -1 */
 	struct location *locations; /* [0] is the fallback where nothing matches (LOCATION_NONE) */
@@ -272,6 +273,8 @@ struct settings {
 	struct peer *peers; /* of all upstreams, one upstream's side by side */
 	uint32_t peers_count;
 	uint32_t upstream_connections; /* of a worker to all peers; 0: worker_connections */
+	struct cidr *trusted; /* whose X-Request-Id is kept */
+	uint32_t trusted_count;
 	struct log_setting *logs;
 	uint32_t logs_count;
 	struct route *route; /* built from the above by settings' maker: route_build() */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,8 +18,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shm/ident.h"
 #include "worker/accept.h"
 #include "worker/accesslog.h"
+#include "worker/blackbox.h"
 #include "worker/clock.h"
 #include "worker/conn.h"
 #include "worker/ending.h"
@@ -133,6 +136,23 @@ static void publish_identity(struct worker *w)
 		board_set(&w->row->fds_max, limit.rlim_cur);
 }
 
+/* Whom a line of the error log is about: the connection that is being served. */
+static void subject(const void *arg, char *out, size_t size)
+{
+	const struct worker *w = arg;
+	uint32_t touching = w->row->touching;
+	const struct conn_row *row;
+	char id[IDENT_ROOM] = "";
+
+	if (touching == 0 || touching > w->conns.max)
+		return;
+	row = conn_row(&w->conns, touching - 1);
+	if (row->request_us != 0)
+		ident_text(row->id_form, row->request_high, row->request_low, id);
+	snprintf(out, size, "conn=%llu %s%s%s", (unsigned long long)row->id,
+		 id[0] != '\0' ? "req=" : "", id, id[0] != '\0' ? " " : "");
+}
+
 static void set_state(struct worker *w, enum worker_state state)
 {
 	__atomic_store_n(&w->row->state, (uint32_t)state, __ATOMIC_RELEASE);
@@ -170,6 +190,8 @@ static int start(struct worker *w)
 	w->http->settings = s;
 	w->http->log = &w->log;
 	w->http->ups = &w->ups;
+	if (trace_key_draw(&w->http->key) != 0)
+		return fail("random numbers");
 	w->http->files = files_new(s, &w->conns.files, w->row);
 	if (w->http->files == NULL)
 		return fail("file cache");
@@ -738,6 +760,7 @@ static void tick(struct worker *w)
 	board_set(&w->row->lag_us, w->lag_us);
 	w->lag_us = 0;
 	accesslog_flush(&w->log);
+	errlog_tick(w->clock.now_us, false);
 	bufs_trim(&w->conns.bufs);
 	files_tick(w->http->files, &w->clock);
 	pages_tick(&w->http->pages, w->clock.now_us);
@@ -832,20 +855,24 @@ static void rearm(struct worker *w)
 	}
 }
 
-static void tell_of_takeover(const struct takeover *t, uint64_t old_pid, uint64_t unserved_us)
+static void tell_of_takeover(const struct takeover *t, const struct blackbox *b, int signal,
+			     uint64_t unserved_us)
 {
-	char peer[48] = "", served[256] = "none was being served";
+	char peer[48] = "", served[480] = "none was being served", how[32] = "";
 
 	if (t->suspect != 0) {
 		logline_addr(&t->row, peer);
-		snprintf(served, sizeof served, "it was serving connection %llu from %s: \"%s\"",
-			 (unsigned long long)t->suspect, peer, t->request);
+		snprintf(served, sizeof served,
+			 "it was serving connection %llu from %s: \"%s\" (%s)",
+			 (unsigned long long)t->suspect, peer, t->request, b->suspect);
 	}
+	if (signal != 0)
+		snprintf(how, sizeof how, ", which died of %s", sigabbrev_np(signal));
 	errlog(ERRLOG_WARN,
-	       "took over from process %llu, %llu ms after it was last seen: %u connections go on, "
-	       "%u are with other workers, %u are lost; %s",
-	       (unsigned long long)old_pid, (unsigned long long)unserved_us / 1000, t->kept,
-	       t->away, t->lost, served);
+	       "took over from process %llu of generation %u%s, %llu ms after it was last seen: %u "
+	       "connections go on, %u are with other workers, %u are lost; %s",
+	       (unsigned long long)b->pid, b->generation, how,
+	       (unsigned long long)unserved_us / 1000, t->kept, t->away, t->lost, served);
 }
 
 /* What this process has of the old worker's heap is of any age: descriptors that it names are not
@@ -867,14 +894,22 @@ static void forget_heap(struct worker *w)
 /* The standby wakes as the worker. */
 static void take_over(struct worker *w)
 {
-	uint64_t old_pid = w->row->pid, unserved_us;
+	static struct blackbox box;
+	int signal = w->legacy->history.signal;
+	uint64_t unserved_us;
 	bool draining = w->row->state == WORKER_DRAINING;
 	struct takeover t;
 
 	clock_read(&w->clock);
+	/* What it was doing is read before anything changes it. */
+	blackbox_read(&box, w->env->board, w->env->row);
+	blackbox_leave(&box, w->row);
+	errlog_open(w->env->error_log_fd, w->env->settings->log_level, (int)w->env->slot);
+	errlog_set_subject(NULL, NULL);
 	if (standby_must_give_up(&w->legacy->history, w->clock.now_us)) {
 		errlog(ERRLOG_ERROR,
 		       "third crash within ten seconds: the slot begins anew, with no connections");
+		blackbox_tell(&box, w->clock.now_us);
 		_exit(1);
 	}
 	unserved_us = w->clock.now_us - w->row->beat_us;
@@ -898,7 +933,9 @@ static void take_over(struct worker *w)
 	rearm(w);
 	accesslog_flush(&w->log);
 	say(w, CONTROL_TAKEN);
-	tell_of_takeover(&t, old_pid, unserved_us);
+	tell_of_takeover(&t, &box, signal, unserved_us);
+	blackbox_tell(&box, w->clock.now_us);
+	errlog_set_subject(subject, w);
 	if (draining && w->legacy->final)
 		accept_the_rest(w);
 	if (draining)
@@ -983,6 +1020,8 @@ static void end(struct worker *w)
 	conns_bury(&w->conns);
 	if (w->row->state == WORKER_DRAINING)
 		tell_outcome(w);
+	errlog_tick(w->clock.now_us, true);
+	errlog_set_subject(NULL, NULL);
 	accesslog_flush(&w->log);
 	files_free(w->http->files);
 	pages_free(&w->http->pages);
@@ -1012,8 +1051,10 @@ int worker_run(const struct worker_env *env)
 	w->out.fd = w->gift.fd = -1;
 	w->pid_fd = w->standby_fd = -1;
 	errlog_open(env->error_log_fd, env->settings->log_level, (int)env->slot);
+	errlog_set_counter(&w->row->errlog_suppressed);
 	if (start(w) != 0)
 		return 1;
+	errlog_set_subject(subject, w);
 	set_state(w, WORKER_READY);
 	if (env->settings->standby)
 		guard(w);

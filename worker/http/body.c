@@ -91,6 +91,5 @@ enum step body_invite(struct http *h, uint32_t i)
 		c->flags &= (uint16_t)~CONN_CONTINUE;
 	if (result != SEND_LOST)
 		return STEP_AGAIN;
-	conn_close(h->cs, i, CLOSE_CLIENT_ABORT, false);
-	return STEP_CLOSE;
+	return exchange_break(h, i, CLOSE_CLIENT_ABORT, false);
 }

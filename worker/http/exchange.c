@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "worker/errlog.h"
 #include "worker/http/path.h"
 #include "worker/http/route.h"
 
@@ -103,11 +104,19 @@ static void count_class(struct http *h, uint32_t i, int status, uint64_t in, uin
 	struct server_traffic_row *s = board_server_traffic(h->cs->board, h->cs->worker_row,
 							    exchange_server(h, i)->row);
 
-	board_add(&w->requests, 1);
-	board_add(&s->requests, 1);
 	board_add(&s->bytes_in, in);
 	board_add(&s->bytes_out, out);
+	/* Nothing was answered. */
+	if (status == 0) {
+		board_add(&w->requests_cut, 1);
+		return;
+	}
+	board_add(&w->requests, 1);
+	board_add(&s->requests, 1);
 	switch (status / 100) {
+	case 1: /* 101: the connection has been relayed */
+		board_add(&w->responses_1xx, 1);
+		break;
 	case 2:
 		board_add(&w->responses_2xx, 1);
 		board_add(&s->responses_2xx, 1);
@@ -133,13 +142,41 @@ static uint64_t duration_of(const struct http *h, uint32_t i)
 	return began != 0 && now > began ? now - began : 0;
 }
 
-/* base: of h->req's spans; NULL: the request could not be read. */
-static void log_request(struct http *h, uint32_t i, const char *base, const char *ended,
-			uint64_t duration)
+enum {
+	LIVES_ON = -1 /* instead of a reason: the connection does */
+};
+
+/* The state in which it was decided that the connection ends. */
+static enum conn_state ended_in(const struct conn *c, enum conn_state state)
+{
+	if ((c->flags & CONN_HEAD_BROKEN) != 0)
+		return CONN_HEAD;
+	return (c->flags & CONN_BODY_BROKEN) != 0 ? CONN_BODY : state;
+}
+
+/* A proxied exchange goes to and fro between its last two phases: which one it is in says its
+ * status. */
+static enum conn_state phase_of(const struct conn_row *row, enum conn_state state)
+{
+	if (state != CONN_RESPOND && state != CONN_SEND)
+		return state;
+	return row->status != 0 ? CONN_SEND : CONN_RESPOND;
+}
+
+/* Counts and logs the exchange that has ended in this state, whole or not. base: of h->req's spans;
+ * NULL: the request could not be read. */
+static void account(struct http *h, uint32_t i, const char *base, int reason, enum conn_state state)
 {
 	const struct conn *c = conn_at(h->cs, i);
 	struct conn_row *row = conn_row(h->cs, i);
 
+	uint64_t duration = duration_of(h, i);
+
+	count_class(h, i, row->status, c->request_in, c->sent);
+	if (row->status != 0) {
+		board_add(&h->cs->row->latency[hist_bucket(duration)], 1);
+		board_add(&h->cs->row->latency_sum, duration);
+	}
 	if (exchange_server(h, i)->log >= 0) {
 		const struct logline l = {
 		    .clock = h->cs->clock,
@@ -153,33 +190,29 @@ static void log_request(struct http *h, uint32_t i, const char *base, const char
 		    .total_bytes = c->sent,
 		    .request_bytes = c->request_in,
 		    .duration_us = duration,
-		    .ended = ended,
+		    .head_us = c->head_us,
+		    .body_us = c->body_us,
+		    .first_us = c->first_us,
+		    .state = phase_of(row, state),
+		    .in = ended_in(c, state),
+		    .ended = reason == LIVES_ON ? "" : close_reason_name((enum close_reason)reason),
+		    .by = reason == LIVES_ON ? "" : close_reason_by((enum close_reason)reason),
 		};
 
 		accesslog_add(h->log, &l);
 	}
 }
 
-/* Counts and logs the response that has ended, whole or not. */
-static void account(struct http *h, uint32_t i, const char *base, const char *ended)
-{
-	const struct conn *c = conn_at(h->cs, i);
-	uint64_t duration = duration_of(h, i);
-
-	count_class(h, i, conn_row(h->cs, i)->status, c->request_in, c->sent);
-	board_add(&h->cs->row->latency[hist_bucket(duration)], 1);
-	board_add(&h->cs->row->latency_sum, duration);
-	log_request(h, i, base, ended, duration);
-}
-
 /* After its response has left: the connection goes on or ends. */
 static enum step finish(struct http *h, uint32_t i, const char *base)
 {
 	struct conn *c = conn_at(h->cs, i);
+	struct conn_row *row = conn_row(h->cs, i);
 	bool last = (c->flags & CONN_CLOSE_AFTER) != 0;
 
-	account(h, i, base, last ? close_reason_name((enum close_reason)c->close_reason) : "");
-	conn_row(h->cs, i)->request_us = 0;
+	account(h, i, base, last ? c->close_reason : LIVES_ON,
+		row->state == CONN_RELAY ? CONN_RELAY : CONN_SEND);
+	row->request_us = 0;
 	if (last) {
 		if (h->cs->draining || (c->flags & CONN_STAYS) != 0)
 			board_add(&h->cs->row->drained_finished, 1);
@@ -207,18 +240,15 @@ bool exchange_recall(struct http *h, uint32_t i)
 					     &no_limits, &scanned, &h->req, &refusal) == 1;
 }
 
-/* The connection ends in the middle of a response; or of a request, which has then no status and
- * counts as no response. */
 enum step exchange_abandon(struct http *h, uint32_t i, enum close_reason reason, bool with_reset)
 {
+	static struct errlog_limit limit = {.burst = 10};
 	const char *base = NULL;
 
 	if (exchange_recall(h, i))
 		base = buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
-	if (conn_row(h->cs, i)->state == CONN_BODY)
-		log_request(h, i, base, close_reason_name(reason), duration_of(h, i));
-	else
-		account(h, i, base, close_reason_name(reason));
+	account(h, i, base, reason, (enum conn_state)conn_row(h->cs, i)->state);
+	errlog_limited(&limit, ERRLOG_INFO, "request cut: %s", close_reason_name(reason));
 	conn_close(h->cs, i, reason, with_reset);
 	return STEP_CLOSE;
 }
@@ -229,6 +259,32 @@ void exchange_wait(struct http *h, uint32_t i)
 		return;
 	conn_at(h->cs, i)->progress = send_acked(h->cs, i);
 	conn_set_state(h->cs, i, CONN_SEND);
+}
+
+enum step exchange_break(struct http *h, uint32_t i, enum close_reason reason, bool with_reset)
+{
+	uint8_t state = conn_row(h->cs, i)->state;
+
+	if (state == CONN_BODY || state == CONN_RESPOND || state == CONN_SEND ||
+	    state == CONN_RELAY)
+		return exchange_abandon(h, i, reason, with_reset);
+	conn_close(h->cs, i, reason, with_reset);
+	return STEP_CLOSE;
+}
+
+bool exchange_trusts_id(const struct http *h, uint32_t i)
+{
+	const struct settings *s = h->settings;
+	const struct conn_row *row = conn_row(h->cs, i);
+	struct in6_addr peer;
+
+	if (s->trusted_count == 0)
+		return false;
+	/* A unix socket has no address: whoever can reach it was let in by its mode. */
+	if (row->family == 1)
+		return true;
+	memcpy(&peer, row->peer, sizeof peer);
+	return route_in_networks(s->trusted, s->trusted_count, &peer);
 }
 
 enum step exchange_sent(struct http *h, uint32_t i, enum send_result result, const char *base)
@@ -243,19 +299,56 @@ enum step exchange_sent(struct http *h, uint32_t i, enum send_result result, con
 		exchange_wait(h, i);
 		return STEP_AGAIN;
 	case SEND_LOST:
-		account(h, i, base, close_reason_name(CLOSE_CLIENT_ABORT));
+		account(h, i, base, CLOSE_CLIENT_ABORT, CONN_SEND);
 		conn_close(h->cs, i, CLOSE_CLIENT_ABORT, false);
 		return STEP_CLOSE;
 	case SEND_FAILED:
-		account(h, i, base, close_reason_name(CLOSE_ERROR));
+		account(h, i, base, CLOSE_ERROR, CONN_SEND);
 		conn_close(h->cs, i, CLOSE_ERROR, true);
 		return STEP_CLOSE;
 	}
 	return STEP_CLOSE;
 }
 
+#define REQUEST_ID_NAME "X-Request-Id: "
+
+enum {
+	REQUEST_ID_FIELD = sizeof REQUEST_ID_NAME - 1 + TRACE_ID_MAX + 2
+};
+
+static size_t put_request_id(const struct http *h, uint32_t i, const char *base,
+			     char out[REQUEST_ID_FIELD])
+{
+	size_t name = sizeof REQUEST_ID_NAME - 1;
+	size_t len = trace_id(conn_row(h->cs, i), base != NULL ? &h->req : NULL, base, out + name);
+
+	if (len == 0)
+		return 0;
+	memcpy(out, REQUEST_ID_NAME, name);
+	memcpy(out + name + len, "\r\n", 2);
+	return name + len + 2;
+}
+
+void exchange_received(struct http *h, uint32_t i)
+{
+	struct conn_row *row = conn_row(h->cs, i);
+
+	if (row->state == CONN_HEAD || row->state == CONN_BODY)
+		conn_at(h->cs, i)->body_us = exchange_since(row, now_us(h));
+	if (row->state != CONN_RESPOND)
+		conn_set_state(h->cs, i, CONN_RESPOND);
+}
+
+void exchange_first_byte(struct http *h, uint32_t i)
+{
+	/* The time within the turn is worth a look at the clock only if somebody reads it. */
+	conn_at(h->cs, i)->first_us = exchange_since(
+	    conn_row(h->cs, i), exchange_server(h, i)->log >= 0 ? clock_now_us() : now_us(h));
+}
+
 /* What the connection's end demands is decided here, once. */
-enum send_result exchange_begin(struct http *h, uint32_t i, bool old_client)
+enum send_result exchange_begin(struct http *h, uint32_t i, bool old_client, const char *extra,
+				size_t extra_len)
 {
 	struct conn *c = conn_at(h->cs, i);
 	struct conn_row *row = conn_row(h->cs, i);
@@ -273,15 +366,24 @@ enum send_result exchange_begin(struct http *h, uint32_t i, bool old_client)
 			exchange_expired(h, DEADLINE_MAX_AGE);
 		exchange_last(c, CLOSE_MAX_AGE);
 	}
+	exchange_first_byte(h, i);
 	return send_begin(h->cs, i, &h->reply,
 			  (c->flags & CONN_CLOSE_AFTER) != 0 ? SEND_CLOSE
 			  : old_client                       ? SEND_KEEP_SAID
-							     : SEND_KEEP_SILENT);
+							     : SEND_KEEP_SILENT,
+			  extra, extra_len);
 }
 
+/* Sends h->reply. */
 static enum step send_reply(struct http *h, uint32_t i, const char *base)
 {
-	return exchange_sent(h, i, exchange_begin(h, i, base != NULL && h->req.minor == 0), base);
+	bool old_client = base != NULL && h->req.minor == 0;
+	char extra[REQUEST_ID_FIELD];
+	size_t extra_len = 0;
+
+	if (exchange_server(h, i)->request_id)
+		extra_len = put_request_id(h, i, base, extra);
+	return exchange_sent(h, i, exchange_begin(h, i, old_client, extra, extra_len), base);
 }
 
 struct reply_ctx exchange_ctx(const struct http *h, uint32_t i)
@@ -298,8 +400,11 @@ enum step exchange_error(struct http *h, uint32_t i, const char *base, int statu
 	exchange_last(conn_at(h->cs, i), reason);
 	/* Some of the request may still be on its way. */
 	conn_at(h->cs, i)->flags &= (uint16_t)~CONN_PEER_QUIET;
-	if (conn_row(h->cs, i)->state != CONN_RESPOND)
-		conn_set_state(h->cs, i, CONN_RESPOND);
+	if (conn_row(h->cs, i)->state == CONN_HEAD)
+		conn_at(h->cs, i)->flags |= CONN_HEAD_BROKEN;
+	if (conn_row(h->cs, i)->state == CONN_BODY)
+		conn_at(h->cs, i)->flags |= CONN_BODY_BROKEN;
+	exchange_received(h, i);
 	ctx.base = base;
 	ctx.req = base != NULL ? &h->req : NULL;
 	reply_error(&h->reply, &ctx, status);
@@ -310,8 +415,7 @@ enum step exchange_fail(struct http *h, uint32_t i, const char *base, int status
 {
 	struct reply_ctx ctx = exchange_ctx(h, i);
 
-	if (conn_row(h->cs, i)->state != CONN_RESPOND)
-		conn_set_state(h->cs, i, CONN_RESPOND);
+	exchange_received(h, i);
 	ctx.base = base;
 	ctx.req = base != NULL ? &h->req : NULL;
 	reply_error(&h->reply, &ctx, status);
@@ -320,7 +424,11 @@ enum step exchange_fail(struct http *h, uint32_t i, const char *base, int status
 
 enum step exchange_refuse(struct http *h, uint32_t i, const char *base, enum http_refusal refusal)
 {
+	static struct errlog_limit limit = {.burst = 10};
+
 	board_add(&(&h->cs->row->refused_method)[refusal - 1], 1);
+	errlog_limited(&limit, ERRLOG_INFO, "request refused: %s (%d)", http_refusal_name(refusal),
+		       http_refusal_status(refusal));
 	return exchange_error(h, i, base, http_refusal_status(refusal), CLOSE_REFUSED);
 }
 
@@ -407,7 +515,7 @@ enum step exchange_respond(struct http *h, uint32_t i, const char *base)
 	struct reply_ctx ctx = exchange_ctx(h, i);
 	int status;
 
-	conn_set_state(h->cs, i, CONN_RESPOND);
+	exchange_received(h, i);
 	ctx.base = base;
 	ctx.req = &h->req;
 	status = exchange_find(h, i, &ctx);

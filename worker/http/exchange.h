@@ -67,9 +67,18 @@ enum step exchange_refuse(struct http *h, uint32_t i, const char *base, enum htt
 /* What sending came to, at its begin or later. */
 enum step exchange_sent(struct http *h, uint32_t i, enum send_result result, const char *base);
 
-/* The response in h->reply begins, and says what the connection's end demands. old_client: it
- * speaks HTTP/1.0. */
-enum send_result exchange_begin(struct http *h, uint32_t i, bool old_client);
+/*
+ * The response in h->reply begins, and says what the connection's end demands. old_client: it
+ * speaks HTTP/1.0. extra: as in send_begin().
+ */
+enum send_result exchange_begin(struct http *h, uint32_t i, bool old_client, const char *extra,
+				size_t extra_len);
+
+/* The request is whole, or its rest is not waited for: the state is RESPOND from here. */
+void exchange_received(struct http *h, uint32_t i);
+
+/* The first byte of the response is about to be written. */
+void exchange_first_byte(struct http *h, uint32_t i);
 
 /* Answers with an error after which the connection may go on. */
 enum step exchange_fail(struct http *h, uint32_t i, const char *base, int status);
@@ -77,7 +86,22 @@ enum step exchange_fail(struct http *h, uint32_t i, const char *base, int status
 /* Not all of a response has been written: the client's taking it is waited for. */
 void exchange_wait(struct http *h, uint32_t i);
 
-/* The connection ends in the middle of a response. */
+/* The connection ends in the middle of a request whose head is whole, or of its response. */
 enum step exchange_abandon(struct http *h, uint32_t i, enum close_reason reason, bool with_reset);
+
+/* The connection ends, whatever it was doing: a request that is under way is accounted for. */
+enum step exchange_break(struct http *h, uint32_t i, enum close_reason reason, bool with_reset);
+
+/* May the client's own X-Request-Id be kept? */
+bool exchange_trusts_id(const struct http *h, uint32_t i);
+
+/* Microseconds since the first byte of the request under way, as far as they are kept. */
+static inline uint32_t exchange_since(const struct conn_row *row, uint64_t now_us)
+{
+	uint64_t us = row->request_us != 0 && now_us > row->request_us ? now_us - row->request_us
+								       : 0;
+
+	return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
 
 #endif

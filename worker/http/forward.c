@@ -285,8 +285,7 @@ enum kind {
 	KIND_DROPPED,
 	KIND_TE,
 	KIND_TRAILER,
-	KIND_REQUEST_ID,
-	KIND_TRACEPARENT,
+	KIND_TRACESTATE,
 	KIND_CLAIM, /* of where the request came from: X-Forwarded-Port, X-Real-IP, ... */
 	KIND_FORWARDED_PROTO,
 	KIND_FORWARDED_HOST,
@@ -326,8 +325,6 @@ static enum kind kind_of_forwarded(const char *name, size_t len)
 
 static enum kind kind_of_x(const char *name, size_t len)
 {
-	if (IS(name, len, "x-request-id"))
-		return KIND_REQUEST_ID;
 	if (IS(name, len, "x-real-ip"))
 		return KIND_CLAIM;
 	if (same_name(name, len, "x_real_ip"))
@@ -341,7 +338,7 @@ static enum kind kind_of_t(const char *name, size_t len)
 		return IS(name, len, "te") ? KIND_TE : KIND_PLAIN;
 	if (len == 7)
 		return IS(name, len, "trailer") ? KIND_TRAILER : KIND_PLAIN;
-	return IS(name, len, "traceparent") ? KIND_TRACEPARENT : KIND_PLAIN;
+	return IS(name, len, "tracestate") ? KIND_TRACESTATE : KIND_PLAIN;
 }
 
 static bool is_proxy_field(const char *name, size_t len)
@@ -379,10 +376,8 @@ static bool passes_kind(struct request *r, enum kind kind, const struct http_fie
 		return true;
 	case KIND_TRAILER:
 		return r->f->framing == FORWARD_CHUNKED && r->req->minor == 1;
-	case KIND_REQUEST_ID:
-		return !r->f->request_id;
-	case KIND_TRACEPARENT:
-		return !r->f->traceparent;
+	case KIND_TRACESTATE:
+		return !r->f->drop_tracestate;
 	case KIND_CLAIM:
 	case KIND_FORWARDED_PROTO:
 	case KIND_FORWARDED_HOST:
@@ -730,6 +725,10 @@ static void set_rules(struct request *r)
 		  BIT(HTTP_F_TRANSFER_ENCODING) | BIT(HTTP_F_EXPECT) | BIT(HTTP_F_UPGRADE);
 	if (!r->believed || f->address)
 		r->drop |= BIT(HTTP_F_X_FORWARDED_FOR);
+	if (f->request_id)
+		r->drop |= BIT(HTTP_F_X_REQUEST_ID);
+	if (f->traceparent)
+		r->drop |= BIT(HTTP_F_TRACEPARENT);
 	r->kinds = 0;
 	r->te = r->timeout_value = (struct http_span){0, 0};
 	read_nominated(&r->nominated, r->base, r->req->field, r->req->fields, HTTP_F_CONNECTION,

@@ -59,6 +59,7 @@ struct forward_request {
 	const char
 	    *request_id; /* X-Request-Id; takes the place of the client's. NULL: that stays */
 	const char *traceparent; /* likewise */
+	bool drop_tracestate;    /* it is of another trace than traceparent's */
 };
 
 /*

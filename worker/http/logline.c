@@ -13,13 +13,14 @@
 #include <time.h>
 
 #include "shm/utf8.h"
+#include "worker/http/trace.h"
 
 /* Most bytes that each text may take in a line, escapes included. */
 enum {
-	ROOM_FIXED = 768, /* numbers, dates, keys, quotes */
+	ROOM_FIXED = 1024, /* numbers, dates, keys, quotes */
 	ROOM_REQUEST = 8400,
 	ROOM_METHOD = 64,
-	ROOM_TARGET = 7000,
+	ROOM_TARGET = 6700,
 	ROOM_HOST = 1024,
 	ROOM_NAME = 512, /* listener, server, close reason */
 	ROOM_FIELD = 2900
@@ -405,9 +406,9 @@ static char *put_time(char *out, const struct clock *c)
 	return out;
 }
 
-static void pair_duration(struct pairs *p, uint64_t us)
+static ALWAYS_INLINE void pair_duration(struct pairs *p, const char *key, uint64_t us)
 {
-	put_key(p, "duration");
+	put_key(p, key);
 	p->at = put_number(p->at, us / 1000000);
 	*p->at++ = '.';
 	p->at = put_3(p->at, us / 1000 % 1000);
@@ -452,6 +453,62 @@ static ALWAYS_INLINE void pair_header(struct pairs *p, const char *key, const st
 	pair_span(p, key, l, l->req ? l->req->known[id] : none, ROOM_FIELD);
 }
 
+/* Digits and the few characters that an id may hold: nothing to escape. */
+static void pair_identity(struct pairs *p, const struct logline *l)
+{
+	put_key(p, "id");
+	*p->at++ = '"';
+	p->at += trace_id(l->conn, l->req, l->base, p->at);
+	*p->at++ = '"';
+	put_key(p, "trace");
+	*p->at++ = '"';
+	p->at = ident_put_hex(ident_put_hex(p->at, l->conn->trace_high), l->conn->trace_low);
+	*p->at++ = '"';
+	put_key(p, "span");
+	*p->at++ = '"';
+	p->at = ident_put_hex(p->at, trace_span(l->conn));
+	*p->at++ = '"';
+}
+
+struct logline_phases logline_phases(const struct logline *l)
+{
+	uint64_t all = l->duration_us, head = l->head_us, body = l->body_us, first = l->first_us;
+
+	/* The state at the end is the phase that was not over. Clocks are read at different
+	 * moments: no phase is negative. */
+	if (l->state == CONN_HEAD || head > all)
+		head = all;
+	if (l->state <= CONN_BODY || body > all)
+		body = all;
+	if (l->state <= CONN_RESPOND || first > all)
+		first = all;
+	if (body < head)
+		body = head;
+	if (first < body)
+		first = body;
+	return (struct logline_phases){head, body - head, first - body, all - first};
+}
+
+static void pair_phases(struct pairs *p, const struct logline *l)
+{
+	struct logline_phases t = logline_phases(l);
+
+	pair_duration(p, "head", t.head);
+	pair_duration(p, "body", t.body);
+	pair_duration(p, "respond", t.respond);
+	pair_duration(p, "send", t.send);
+}
+
+/* Why the connection ends, who ends it, and in which state; all empty if it lives on. */
+static void pair_end(struct pairs *p, const struct logline *l)
+{
+	const char *state = l->ended[0] != '\0' ? conn_state_name(l->in) : "";
+
+	pair_text(p, "ended", l->ended, strlen(l->ended), ROOM_NAME);
+	pair_text(p, "by", l->by, strlen(l->by), ROOM_METHOD);
+	pair_text(p, "in", state, strlen(state), ROOM_METHOD);
+}
+
 static char *write_pairs(char *out, enum log_format format, const struct logline *l)
 {
 	struct pairs p = {out, format};
@@ -460,6 +517,7 @@ static char *write_pairs(char *out, enum log_format format, const struct logline
 	p.at = put_time(p.at, l->clock);
 	if (format == LOG_JSON)
 		*p.at++ = '"';
+	pair_identity(&p, l);
 	pair_text(&p, "listener", l->listener, strlen(l->listener), ROOM_NAME);
 	pair_peer(&p, l->conn);
 	pair_request(&p, l);
@@ -468,10 +526,11 @@ static char *write_pairs(char *out, enum log_format format, const struct logline
 	pair_number(&p, "bytes", l->body_bytes);
 	pair_number(&p, "bytes_out", l->total_bytes);
 	pair_number(&p, "bytes_in", l->request_bytes);
-	pair_duration(&p, l->duration_us);
+	pair_duration(&p, "duration", l->duration_us);
+	pair_phases(&p, l);
 	pair_header(&p, "referer", l, HTTP_F_REFERER);
 	pair_header(&p, "user_agent", l, HTTP_F_USER_AGENT);
-	pair_text(&p, "ended", l->ended, strlen(l->ended), ROOM_NAME);
+	pair_end(&p, l);
 	if (format == LOG_JSON)
 		*p.at++ = '}';
 	*p.at++ = '\n';

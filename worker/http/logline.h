@@ -28,12 +28,24 @@ struct logline {
 	uint64_t total_bytes; /* with the head */
 	uint64_t request_bytes;
 	uint64_t duration_us;
-	const char *ended; /* close reason, or "" while the connection lives on */
+	/* After the request's first byte: when its head was read, its body was, the first byte of
+	 * the response was written. What the state in which it ended had not come to is 0. */
+	uint32_t head_us, body_us, first_us;
+	enum conn_state state; /* in which it was over, whole or not */
+	enum conn_state in;    /* in which it was decided that the connection ends */
+	const char *ended;     /* close reason, or "" while the connection lives on */
+	const char *by;        /* who closes: "client", "server", or "" */
 };
 
 enum {
 	LOGLINE_MAX = 16 * 1024
 };
+
+/* Time in each phase: the four add up to duration_us. */
+struct logline_phases {
+	uint64_t head, body, respond, send;
+};
+struct logline_phases logline_phases(const struct logline *l);
 
 /* Writes a line with its newline. Returns its length, <= size (long fields are cut so that it fits
  * LOGLINE_MAX). size >= LOGLINE_MAX. */

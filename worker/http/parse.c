@@ -271,6 +271,10 @@ static inline enum http_field_id candidate(const char *name, size_t len)
 		return (name[3] | 0x20) == 'r' ? HTTP_F_IF_RANGE : HTTP_F_IF_MATCH;
 	case 10:
 		return first == 'c' ? HTTP_F_CONNECTION : HTTP_F_USER_AGENT;
+	case 11:
+		return HTTP_F_TRACEPARENT;
+	case 12:
+		return HTTP_F_X_REQUEST_ID;
 	case 13:
 		return first == 'i' ? HTTP_F_IF_NONE_MATCH : HTTP_F_AUTHORIZATION;
 	case 14:

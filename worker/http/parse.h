@@ -68,7 +68,9 @@ struct http_span {
 	X(USER_AGENT, "user-agent")                   \
 	X(AUTHORIZATION, "authorization")             \
 	X(UPGRADE, "upgrade")                         \
-	X(X_FORWARDED_FOR, "x-forwarded-for")
+	X(X_FORWARDED_FOR, "x-forwarded-for")         \
+	X(X_REQUEST_ID, "x-request-id")               \
+	X(TRACEPARENT, "traceparent")
 
 enum http_field_id {
 #define X(sym, text) HTTP_F_##sym,

@@ -35,10 +35,7 @@ static bool is_trusted(const struct location *l, const struct conn_row *row)
 	struct in6_addr peer;
 
 	memcpy(&peer, row->peer, sizeof peer);
-	for (uint32_t k = 0; k < l->trusted_count; k++)
-		if (route_in_network(&l->trusted[k], &peer))
-			return true;
-	return false;
+	return route_in_networks(l->trusted, l->trusted_count, &peer);
 }
 
 /* What is left of the request's own time; 0: it has no limit. UINT64_MAX: nothing is left. */
@@ -53,13 +50,28 @@ static uint64_t time_left_us(const struct http *h, uint32_t i)
 						      : UINT64_MAX;
 }
 
+/* The request's id and traceparent as text. Returns whether its tracestate goes on, too. */
+static bool identify(const struct conn_row *row, const struct http_request *req, const char *base,
+		     char id[TRACE_ID_MAX + 1], char parent[TRACE_PARENT_LEN + 1])
+{
+	struct trace t;
+
+	trace_write(row, req, base, &t);
+	memcpy(id, t.id, t.id_len);
+	id[t.id_len] = '\0';
+	memcpy(parent, t.parent, t.parent_len);
+	parent[t.parent_len] = '\0';
+	return t.keeps_state;
+}
+
 /* The head for the peer, in h->reply.text. Returns its length, or -1. */
 static int write_head(struct http *h, uint32_t i, const char *base, const struct reply_ctx *ctx,
 		      const struct up *up)
 {
 	const struct conn_row *row = conn_row(h->cs, i);
 	uint64_t left = time_left_us(h, i);
-	char address[INET6_ADDRSTRLEN];
+	char address[INET6_ADDRSTRLEN], id[TRACE_ID_MAX + 1], parent[TRACE_PARENT_LEN + 1];
+	bool keeps_state = identify(row, &h->req, base, id, parent);
 	const struct forward_request f = {
 	    .base = base,
 	    .req = &h->req,
@@ -76,6 +88,9 @@ static int write_head(struct http *h, uint32_t i, const char *base, const struct
 					   : FORWARD_NO_BODY,
 	    .length = h->req.content_length,
 	    .timeout_ms = left != 0 ? (left + 999) / 1000 : 0,
+	    .request_id = id[0] != '\0' ? id : NULL,
+	    .traceparent = parent[0] != '\0' ? parent : NULL,
+	    .drop_tracestate = !keeps_state,
 	};
 
 	return forward_request(h->reply.text, PROXY_HEAD_MOST, &f);
@@ -253,7 +268,10 @@ enum step proxy_begin(struct http *h, uint32_t i, const char *base, const struct
 			return step;
 		c->flags |= CONN_BODY_OPEN;
 	}
-	conn_set_state(h->cs, i, body ? CONN_BODY : CONN_RESPOND);
+	if (body)
+		conn_set_state(h->cs, i, CONN_BODY);
+	else
+		exchange_received(h, i);
 	step = attempt(h, i, base, ctx, UINT32_MAX, 1, false);
 	/* What has come of the body is looked at once it lies in the record. */
 	if (body && step == STEP_AGAIN)

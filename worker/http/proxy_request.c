@@ -100,7 +100,7 @@ static void end_body(struct http *h, uint32_t i)
 
 	c->flags &= (uint16_t)~CONN_BODY_OPEN;
 	if (conn_row(h->cs, i)->state == CONN_BODY)
-		conn_set_state(h->cs, i, CONN_RESPOND);
+		exchange_received(h, i);
 	if (proxy_up(h, i)->state == UP_HEAD)
 		proxy_set_deadline(h, proxy_up(h, i), proxy_pool(h, proxy_up(h, i))->response_us);
 }

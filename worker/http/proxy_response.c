@@ -116,7 +116,8 @@ static void begin_relay(struct http *h, uint32_t i)
 	up->flags |= UP_ANSWERED;
 	up->state = UP_RELAY;
 	up_set_deadline(h->ups, conn_at(h->cs, i)->up - 1, 0);
-	result = send_begin(h->cs, i, &h->reply, SEND_KEEP_SILENT);
+	exchange_first_byte(h, i);
+	result = send_begin(h->cs, i, &h->reply, SEND_KEEP_SILENT, NULL, 0);
 	conn_set_state(h->cs, i, CONN_RELAY);
 	(void)passed(h, i, result);
 }
@@ -124,6 +125,21 @@ static void begin_relay(struct http *h, uint32_t i)
 static const struct location *location_of(const struct http *h, uint32_t i)
 {
 	return &exchange_server(h, i)->locations[proxy_up(h, i)->location];
+}
+
+/* The request's id for the client, in place of what the peer says; NULL: it is not told. */
+static const char *told_id(struct http *h, uint32_t i, char id[TRACE_ID_MAX + 1])
+{
+	const struct conn_row *row = conn_row(h->cs, i);
+	const char *base = NULL;
+
+	if (!exchange_server(h, i)->request_id)
+		return NULL;
+	/* The row has but the beginning. */
+	if (row->id_form == IDENT_CUT && exchange_recall(h, i))
+		base = buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
+	id[trace_id(row, base != NULL ? &h->req : NULL, base, id)] = '\0';
+	return id[0] != '\0' ? id : NULL;
 }
 
 /*
@@ -135,12 +151,14 @@ static ssize_t begin_response(struct http *h, uint32_t i, const char *base, char
 	struct conn *c = conn_at(h->cs, i);
 	struct up *up = proxy_up(h, i);
 	struct reply *reply = &h->reply;
+	char id[TRACE_ID_MAX + 1];
 	const struct http_response *r = &h->response;
 	struct forward_response f = {.base = base,
 				     .response = r,
 				     .location = location_of(h, i),
 				     .head_request = up->method == HTTP_HEAD,
-				     .date = h->cs->clock->http_date};
+				     .date = h->cs->clock->http_date,
+				     .request_id = told_id(h, i, id)};
 	struct piece p;
 	enum send_result result;
 	char text[PIECE_TEXT];
@@ -183,9 +201,8 @@ static ssize_t begin_response(struct http *h, uint32_t i, const char *base, char
 	/* The client is still sending what the peer no longer waits for. */
 	if (p.whole && (c->flags & CONN_BODY_OPEN) != 0)
 		exchange_last(c, CLOSE_ERROR);
-	if (conn_row(h->cs, i)->state != CONN_RESPOND)
-		conn_set_state(h->cs, i, CONN_RESPOND);
-	result = exchange_begin(h, i, (up->flags & UP_OLD_CLIENT) != 0);
+	exchange_received(h, i);
+	result = exchange_begin(h, i, (up->flags & UP_OLD_CLIENT) != 0, NULL, 0);
 	if (p.whole) {
 		complete(h, i, result, len - p.used);
 		return -1;

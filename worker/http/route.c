@@ -386,7 +386,7 @@ const struct location *route_location(const struct route *r, uint32_t server, co
 	return &locations[found != NOBODY ? found : best];
 }
 
-bool route_in_network(const struct cidr *net, const struct in6_addr *peer)
+static bool in_network(const struct cidr *net, const struct in6_addr *peer)
 {
 	unsigned bytes = net->bits / 8, bits = net->bits % 8;
 	unsigned mask = 0xff00u >> bits & 0xffu;
@@ -394,6 +394,15 @@ bool route_in_network(const struct cidr *net, const struct in6_addr *peer)
 	if (memcmp(peer, &net->addr, bytes) != 0)
 		return false;
 	return bits == 0 || ((peer->s6_addr[bytes] ^ net->addr.s6_addr[bytes]) & mask) == 0;
+}
+
+bool route_in_networks(const struct cidr *networks, uint32_t count, const struct in6_addr *peer)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (in_network(&networks[i], peer))
+			return true;
+	}
+	return false;
 }
 
 bool route_admits(const struct location *loc, const struct in6_addr *peer)
@@ -407,7 +416,7 @@ bool route_admits(const struct location *loc, const struct in6_addr *peer)
 
 		if (found && rule->bits < found->bits)
 			break;
-		if (route_in_network(rule, peer) && (!found || !rule->allow))
+		if (in_network(rule, peer) && (!found || !rule->allow))
 			found = rule;
 	}
 	return found ? found->allow : !loc->refuse_others;

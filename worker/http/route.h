@@ -26,11 +26,11 @@ uint32_t route_server(const struct route *r, uint32_t listener, const char *host
 const struct location *route_location(const struct route *r, uint32_t server, const char *path,
 				      size_t len);
 
-/* Is the address one of the network's? */
-bool route_in_network(const struct cidr *net, const struct in6_addr *peer);
-
 /* May this address (IPv4 mapped into IPv6; all zero = unix socket: always admitted) use the
  * location? */
 bool route_admits(const struct location *loc, const struct in6_addr *peer);
+
+/* Is the address in one of the networks? */
+bool route_in_networks(const struct cidr *networks, uint32_t count, const struct in6_addr *peer);
 
 #endif

@@ -223,31 +223,34 @@ static const struct iovec connection_text[] = {
 };
 
 enum send_result send_begin(struct conns *cs, uint32_t i, const struct reply *r,
-			    enum send_connection connection)
+			    enum send_connection connection, const char *extra, size_t extra_len)
 {
 	struct conn *c = conn_at(cs, i);
 	bool more = r->body == REPLY_FILE || r->body == REPLY_PARTS;
 	size_t body = r->body == REPLY_BYTES ? (size_t)r->length : 0;
-	struct iovec iov[5] = {
-	    {(void *)(uintptr_t)r->head, r->head_len}, connection_text[connection], {NULL, 0}};
-	size_t count = 2, total;
+	struct iovec iov[6] = {{(void *)(uintptr_t)r->head, r->head_len}};
+	size_t count = 1, total;
 	enum send_result result = SEND_DONE;
 	ssize_t n;
 
 	c->sent = 0;
-	c->reply_head = r->head_len + (uint32_t)connection_text[connection].iov_len;
-	if (r->body == REPLY_PIECE) {
-		memcpy(iov + 2, r->piece, sizeof r->piece);
-		count = 5;
+	c->reply_head = r->head_len + (uint32_t)extra_len +
+			(uint32_t)connection_text[connection].iov_len;
+	if (r->body == REPLY_PIECE)
 		body = r->piece[0].iov_len + r->piece[1].iov_len + r->piece[2].iov_len;
-	}
 	total = c->reply_head + body;
-	if (r->ready && connection == SEND_KEEP_SILENT) {
+	if (r->ready && connection == SEND_KEEP_SILENT && extra_len == 0) {
 		iov[0].iov_len = total;
-		count = 1;
-	} else if (r->body == REPLY_BYTES && body > 0) {
-		iov[2] = (struct iovec){(void *)(uintptr_t)r->bytes, body};
-		count = 3;
+	} else {
+		if (extra_len > 0)
+			iov[count++] = (struct iovec){(void *)(uintptr_t)extra, extra_len};
+		iov[count++] = connection_text[connection];
+		if (r->body == REPLY_PIECE) {
+			memcpy(iov + count, r->piece, sizeof r->piece);
+			count += sizeof r->piece / sizeof r->piece[0];
+		} else if (body > 0) {
+			iov[count++] = (struct iovec){(void *)(uintptr_t)r->bytes, body};
+		}
 	}
 	n = write_iov(c->fd, iov, count, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
 	if (n < 0 && !would_block(errno))

@@ -25,10 +25,12 @@ enum send_connection {
 	SEND_CLOSE
 };
 
-/* Begins the response r. SEND_BLOCKED and SEND_PAUSED: the record has all that is needed to go on.
+/*
+ * Begins the response r. extra: so many bytes of further fields, each with its CRLF. SEND_BLOCKED
+ * and SEND_PAUSED: the record has all that is needed to go on.
  */
 enum send_result send_begin(struct conns *cs, uint32_t i, const struct reply *r,
-			    enum send_connection connection);
+			    enum send_connection connection, const char *extra, size_t extra_len);
 
 /* Goes on with what the record holds. */
 enum send_result send_more(struct conns *cs, uint32_t i);

@@ -90,6 +90,7 @@ static enum step serve_body(struct http *h, uint32_t i, const char *base, size_t
 static void publish(struct http *h, uint32_t i, const char *base)
 {
 	struct conn_row *row = conn_row(h->cs, i);
+	struct conn *c = conn_at(h->cs, i);
 	const struct http_request *req = &h->req;
 	size_t room = sizeof row->request - 1;
 	size_t m = req->method_text.len < room ? req->method_text.len : room;
@@ -106,7 +107,24 @@ static void publish(struct http *h, uint32_t i, const char *base)
 	row->server = exchange_server(h, i)->row + 1;
 	row->requests++;
 	row->status = 0;
+	trace_begin(&h->key, row, req, base,
+		    req->known[HTTP_F_X_REQUEST_ID].off != 0 && exchange_trusts_id(h, i));
 	board_write_end(&row->seq);
+	c->head_us = exchange_since(row, now_us(h));
+	c->sent = 0;
+	c->reply_head = 0;
+}
+
+/* A request whose head cannot be read, or does not come, is one all the same. */
+static void identify_unread(struct http *h, uint32_t i)
+{
+	struct conn_row *row = conn_row(h->cs, i);
+
+	board_write_begin(&row->seq);
+	row->requests++;
+	trace_begin(&h->key, row, NULL, NULL, false);
+	board_write_end(&row->seq);
+	conn_at(h->cs, i)->head_us = exchange_since(row, now_us(h));
 }
 
 /* Whether the request is proxied: what is wrong with it otherwise is found out where it is
@@ -132,7 +150,8 @@ static enum step serve_request(struct http *h, uint32_t i, const char *base, siz
 	*used = req->head_len;
 	c->server = route_server(h->settings->route, c->listener, base + req->host.off,
 				 req->host.len);
-	c->flags &= (uint16_t) ~(CONN_CLOSE_AFTER | CONN_PEER_QUIET);
+	c->flags &= (uint16_t) ~(CONN_CLOSE_AFTER | CONN_PEER_QUIET | CONN_HEAD_BROKEN |
+				 CONN_BODY_BROKEN);
 	publish(h, i, base);
 	board_add(&h->cs->row->requests_started, 1);
 	if (!req->keep_alive)
@@ -150,19 +169,16 @@ static enum step refuse_head(struct http *h, uint32_t i, enum http_refusal refus
 {
 	struct conn *c = conn_at(h->cs, i);
 
-	c->flags &= (uint16_t) ~(CONN_CLOSE_AFTER | CONN_PEER_QUIET);
+	c->flags &= (uint16_t) ~(CONN_CLOSE_AFTER | CONN_PEER_QUIET | CONN_HEAD_BROKEN |
+				 CONN_BODY_BROKEN);
 	board_add(&h->cs->row->requests_started, 1);
-	conn_row(h->cs, i)->requests++;
+	identify_unread(h, i);
 	return exchange_refuse(h, i, NULL, refusal);
 }
 
 static enum step no_room(struct http *h, uint32_t i)
 {
-	/* A response that has begun is counted and logged. */
-	if (conn_row(h->cs, i)->state == CONN_SEND)
-		return exchange_abandon(h, i, CLOSE_NO_ROOM, true);
-	conn_close(h->cs, i, CLOSE_NO_ROOM, true);
-	return STEP_CLOSE;
+	return exchange_break(h, i, CLOSE_NO_ROOM, true);
 }
 
 /* Bytes of a request are there: the state is HEAD from its first byte. */
@@ -172,8 +188,13 @@ static void begin_head(struct http *h, uint32_t i)
 
 	if (row->state == CONN_IDLE)
 		conn_set_state(h->cs, i, CONN_HEAD);
-	if (row->request_us == 0)
+	if (row->request_us == 0) {
+		struct conn *c = conn_at(h->cs, i);
+
 		board_set(&row->request_us, now_us(h));
+		c->head_us = c->body_us = c->first_us = 0;
+		row->id_form = IDENT_NONE;
+	}
 }
 
 /* While the body comes in, and for the log line of a response that waits. */
@@ -289,8 +310,7 @@ static enum step peer_closed(struct http *h, uint32_t i)
 	bool between = row->state == CONN_IDLE ||
 		       (row->state == CONN_HEAD && conn_at(h->cs, i)->in_len == 0);
 
-	conn_close(h->cs, i, between ? CLOSE_CLIENT : CLOSE_CLIENT_ABORT, false);
-	return STEP_CLOSE;
+	return exchange_break(h, i, between ? CLOSE_CLIENT : CLOSE_CLIENT_ABORT, false);
 }
 
 static bool reading(const struct http *h, uint32_t i)
@@ -342,10 +362,8 @@ static enum step read_once(struct http *h, uint32_t i)
 		c->flags &= (uint16_t)~CONN_READABLE;
 		return STEP_AGAIN;
 	}
-	if (n < 0) {
-		conn_close(h->cs, i, CLOSE_RESET, false);
-		return STEP_CLOSE;
-	}
+	if (n < 0)
+		return exchange_break(h, i, CLOSE_RESET, false);
 	if (n == 0)
 		return peer_closed(h, i);
 	/* Less than asked for: the socket is empty, and an edge will tell of more. Not so once the
@@ -429,11 +447,16 @@ void http_touch(struct http *h, uint32_t i)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
+static void untouch(struct http *h)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(&h->cs->row->touching, 0, __ATOMIC_RELAXED);
+}
+
 void http_settle(struct http *h, uint32_t i)
 {
 	conn_settle(h->cs, i);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	__atomic_store_n(&h->cs->row->touching, 0, __ATOMIC_RELAXED);
+	untouch(h);
 }
 
 void http_continue(struct http *h, uint32_t i)
@@ -504,8 +527,10 @@ static void time_out(struct http *h, uint32_t i)
 
 	if (exchange_recall(h, i))
 		base = buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
-	if (conn_row(h->cs, i)->state == CONN_HEAD)
+	if (conn_row(h->cs, i)->state == CONN_HEAD) {
 		conn_at(h->cs, i)->request_in = conn_at(h->cs, i)->in_len;
+		identify_unread(h, i);
+	}
 	(void)exchange_error(h, i, base, 408, CLOSE_EXPIRED);
 }
 
@@ -619,10 +644,8 @@ static void cut(struct http *h, uint32_t i, enum close_reason reason)
 {
 	uint8_t state = conn_row(h->cs, i)->state;
 
-	if (state == CONN_SEND || state == CONN_BODY || state == CONN_RESPOND)
-		(void)exchange_abandon(h, i, reason, true);
-	else
-		conn_close(h->cs, i, reason, false);
+	(void)exchange_break(h, i, reason,
+			     state == CONN_SEND || state == CONN_BODY || state == CONN_RESPOND);
 }
 
 void http_kill(struct http *h, uint32_t i)
@@ -645,6 +668,7 @@ unsigned http_force(struct http *h)
 
 		if (row->state == CONN_FREE || conn_at(h->cs, i)->doomed)
 			continue;
+		http_touch(h, i);
 		logline_addr(row, peer);
 		if (n++ < SAY_MOST)
 			errlog(ERRLOG_WARN,
@@ -653,6 +677,7 @@ unsigned http_force(struct http *h)
 			       row->request);
 		board_add(&h->cs->row->drained_forced, 1);
 		cut(h, i, CLOSE_FORCED);
+		untouch(h);
 	}
 	return n;
 }

@@ -16,6 +16,7 @@
 #include "worker/http/pages.h"
 #include "worker/http/reply.h"
 #include "worker/http/response.h"
+#include "worker/http/trace.h"
 #include "worker/up.h"
 
 /* Bytes read from a socket at once; a whole head fits. */
@@ -31,6 +32,7 @@ struct http {
 	struct pages pages;
 	struct accesslog *log;
 	struct ups *ups;
+	struct trace_key key;    /* of the ids that this worker makes */
 	bool lame_duck;          /* the health location says 503, every response is the last on its
 				    connection */
 	struct http_request req; /* of the event being served */
