@@ -12,6 +12,7 @@ workers = 1
 server "s" {
     listen = { "127.0.0.1:0" }
     access_log = "$T/access.log"
+    log_format = combined
     deadlines { header = 400ms  body = 600ms  send = 1s  linger = 300ms  idle = 500ms  min_rate = 0 }
     location "/" { root = "$T/www" }
     location "= /sink" { status = 200 }

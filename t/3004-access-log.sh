@@ -8,6 +8,7 @@ printf 'hello\n' >"$T/www/a.txt"
 start_drover <<EOF
 workers = 2
 access_log = "$T/combined.log"
+log_format = combined
 server "combined" {
     listen = { "127.0.0.1:0" }
     location "/" { root = "$T/www" }

@@ -59,8 +59,9 @@ is "$(wc -l <"$T/access.log")" "${OUT[requests]:-}" 'a log line for each request
 
 torture 'every byte of the answers beside streams that are left' -a 60 -c 24
 cmp_ok "${OUT[left]:-0}" -ge 50 'streams were left'
-expect_stat log_lines -eq "$(stat_of requests)"
-is "$(wc -l <"$T/access.log")" "$(stat_of requests)" 'a log line for each request that got an answer'
+expect_stat log_lines -eq $(($(stat_of requests) + $(stat_of requests_cut)))
+is "$(wc -l <"$T/access.log")" $(($(stat_of requests) + $(stat_of requests_cut))) 'a log line for each request, also for those that were cut'
+is "$(grep -c ' status=0 ' "$T/access.log")" "$(stat_of requests_cut)" 'and those say so'
 is "$(worker_pids)" "$WORKER" 'the worker is still the same'
 # The cache keeps files open, and their folder.
 fds_check 7

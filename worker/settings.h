@@ -273,7 +273,7 @@ struct settings {
 	struct peer *peers; /* of all upstreams, one upstream's side by side */
 	uint32_t peers_count;
 	uint32_t upstream_connections; /* of a worker to all peers; 0: worker_connections */
-	struct cidr *trusted; /* whose X-Request-Id is kept */
+	struct cidr *trusted;          /* whose X-Request-Id is kept */
 	uint32_t trusted_count;
 	struct log_setting *logs;
 	uint32_t logs_count;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "shm/board.h"
+#include "shm/ident.h"
 #include "shm/utf8.h"
 
 static struct clock now = {
@@ -31,6 +32,11 @@ static void set_peer(const char *text)
 	conn = (struct conn_row){.family = strchr(text, ':') ? 6 : 4, .port = 54321};
 	conn.id = 4294967297u;
 	conn.requests = 3;
+	conn.id_form = IDENT_HEX;
+	conn.request_high = UINT64_C(0x0123456789abcdef);
+	conn.request_low = UINT64_C(0xfedcba9876543210);
+	conn.trace_high = UINT64_C(0x4bf92f3577b34da6);
+	conn.trace_low = UINT64_C(0xa3ce929d0e0e4736);
 	snprintf(addr, sizeof addr, "%s%s", conn.family == 4 ? "::ffff:" : "", text);
 	ck_assert_int_eq(inet_pton(AF_INET6, addr, conn.peer), 1);
 }
@@ -57,7 +63,13 @@ static int set_request(const char *bytes, size_t len)
 				.total_bytes = 1270,
 				.request_bytes = 81,
 				.duration_us = 1234567,
-				.ended = ""};
+				.head_us = 1000,
+				.body_us = 1000,
+				.first_us = 234000,
+				.state = CONN_SEND,
+				.in = CONN_SEND,
+				.ended = "",
+				.by = ""};
 	return result;
 }
 
@@ -92,19 +104,67 @@ START_TEST(test_combined)
 }
 END_TEST
 
+/* Of this connection, its third request. */
+#define SPAN "4f289d917bef59c8"
+
+/* How far it came, and what the four phases are: they add up to the whole, always. */
+static const struct {
+	enum conn_state state;
+	uint32_t head, body, first;
+	uint64_t all, want[4];
+} phases[] = {
+    {CONN_SEND, 10, 30, 60, 100, {10, 20, 30, 40}},
+    {CONN_SEND, 0, 0, 0, 100, {0, 0, 0, 100}},
+    {CONN_SEND, 0, 0, 40, 60, {0, 0, 40, 20}},
+    {CONN_SEND, 70, 70, 70, 60, {60, 0, 0, 0}},
+    {CONN_SEND, 50, 20, 10, 60, {50, 0, 0, 10}},
+    {CONN_RESPOND, 10, 30, 0, 100, {10, 20, 70, 0}},
+    {CONN_BODY, 10, 0, 0, 100, {10, 90, 0, 0}},
+    {CONN_BODY, 0, 0, 0, 100, {0, 100, 0, 0}},
+    {CONN_HEAD, 0, 0, 0, 100, {100, 0, 0, 0}},
+    {CONN_SEND,
+     UINT32_MAX,
+     UINT32_MAX,
+     UINT32_MAX,
+     UINT64_C(1) << 40,
+     {UINT32_MAX, 0, 0, (UINT64_C(1) << 40) - UINT32_MAX}},
+};
+
+START_TEST(test_phases)
+{
+	const struct logline l = {.state = phases[_i].state,
+				  .head_us = phases[_i].head,
+				  .body_us = phases[_i].body,
+				  .first_us = phases[_i].first,
+				  .duration_us = phases[_i].all};
+	struct logline_phases got = logline_phases(&l);
+
+	ck_assert_uint_eq(got.head, phases[_i].want[0]);
+	ck_assert_uint_eq(got.body, phases[_i].want[1]);
+	ck_assert_uint_eq(got.respond, phases[_i].want[2]);
+	ck_assert_uint_eq(got.send, phases[_i].want[3]);
+	ck_assert_uint_eq(got.head + got.body + got.respond + got.send, phases[_i].all);
+}
+END_TEST
+
 START_TEST(test_json)
 {
 	ck_assert_int_eq(set_request(HEAD, sizeof HEAD - 1), 1);
 	line.ended = "no_keepalive";
+	line.by = "server";
 	ck_assert_str_eq(
 	    written(LOG_JSON),
-	    "{\"time\":\"1994-11-06T08:49:37.045Z\",\"listener\":\"0.0.0.0:80\","
+	    "{\"time\":\"1994-11-06T08:49:37.045Z\",\"id\":\"0123456789abcdeffedcba9876543210\","
+	    "\"trace\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"span\":\"" SPAN
+	    "\",\"listener\":\"0.0.0.0:80\","
 	    "\"peer\":\"192.0.2.1\",\"port\":54321,\"conn\":4294967297,\"request\":3,"
 	    "\"method\":\"GET\",\"target\":\"/a/b.html?x=1\",\"protocol\":\"HTTP/1.1\","
 	    "\"host\":\"example.org\",\"server\":\"site\",\"status\":200,\"bytes\":1024,"
 	    "\"bytes_out\":1270,\"bytes_in\":81,\"duration\":1.234567,"
+	    "\"head\":0.001000,\"body\":0.000000,\"respond\":0.233000,\"send\":1.000567,"
 	    "\"referer\":\"https://example.org/\","
-	    "\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64)\",\"ended\":\"no_keepalive\"}\n");
+	    "\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64)\",\"ended\":\"no_keepalive\","
+	    "\"by\":\"server\",\"in\":\"send\"}\n");
 }
 END_TEST
 
@@ -113,12 +173,16 @@ START_TEST(test_logfmt)
 	ck_assert_int_eq(set_request(HEAD, sizeof HEAD - 1), 1);
 	line.duration_us = 45;
 	ck_assert_str_eq(written(LOG_LOGFMT),
-			 "time=1994-11-06T08:49:37.045Z listener=\"0.0.0.0:80\" "
+			 "time=1994-11-06T08:49:37.045Z id=\"0123456789abcdeffedcba9876543210\" "
+			 "trace=\"4bf92f3577b34da6a3ce929d0e0e4736\" span=\"" SPAN
+			 "\" listener=\"0.0.0.0:80\" "
 			 "peer=\"192.0.2.1\" port=54321 conn=4294967297 request=3 method=\"GET\" "
 			 "target=\"/a/b.html?x=1\" protocol=\"HTTP/1.1\" host=\"example.org\" "
 			 "server=\"site\" status=200 bytes=1024 bytes_out=1270 bytes_in=81 "
-			 "duration=0.000045 referer=\"https://example.org/\" "
-			 "user_agent=\"Mozilla/5.0 (X11; Linux x86_64)\" ended=\"\"\n");
+			 "duration=0.000045 head=0.000045 body=0.000000 respond=0.000000 "
+			 "send=0.000000 referer=\"https://example.org/\" "
+			 "user_agent=\"Mozilla/5.0 (X11; Linux x86_64)\" ended=\"\" "
+			 "by=\"\" in=\"\"\n");
 }
 END_TEST
 
@@ -298,9 +362,9 @@ START_TEST(test_any_bytes)
 		ck_assert_uint_eq(count_strings(out), 6);
 		combined += (unsigned)(strlen(out) > LOGLINE_MAX * 3 / 4);
 		expect_printable(written(LOG_LOGFMT), false);
-		ck_assert_uint_eq(count_strings(out), 20);
+		ck_assert_uint_eq(count_strings(out), 30);
 		expect_printable(written(LOG_JSON), true);
-		ck_assert_uint_eq(count_strings(out), 60);
+		ck_assert_uint_eq(count_strings(out), 88);
 		json += (unsigned)(strlen(out) > LOGLINE_MAX / 2);
 	}
 	/* Some were cut. */
@@ -395,6 +459,7 @@ int main(void)
 	int bad;
 
 	tcase_add_test(c, test_combined);
+	tcase_add_loop_test(c, test_phases, 0, sizeof phases / sizeof phases[0]);
 	tcase_add_test(c, test_json);
 	tcase_add_test(c, test_logfmt);
 	tcase_add_loop_test(c, test_no_secrets, 0, LOG_LOGFMT + 1);

@@ -378,7 +378,7 @@ static const struct {
 		uint64_t number;
 	} field[3];
 } refused[] = {
-    {"unknown number", "idle", {{38, NULL, 1}}},
+    {"unknown number", "idle", {{99, NULL, 1}}},
     {"unknown tag 0", "idle", {{0, NULL, 1}}},
     {"unknown text", "idle", {{107, "x", 0}}},
     {"far tag", "idle", {{0x7fff, "x", 0}}},
