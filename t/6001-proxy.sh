@@ -66,6 +66,14 @@ server "short" {
     deadlines { request = 700ms }
     location "/" { proxy = "one" }
 }
+server "traced" {
+    listen = { "127.0.0.1:0" }
+    access_log = "$T/traced.log"
+    log_format = "logfmt"
+    request_id = true
+    location "/" { proxy = "one" }
+}
+trust_request_id = { "127.0.0.2/32" }
 EOF
 fds_mark
 
@@ -124,6 +132,54 @@ for round in 1 2 3; do
 	got "after junk $round" /name 200 one
 done
 for round in 1 2 3 4 5 6; do got "a kept connection that is closed $round" /once 200 once; done
+# Who a request is: the peer, the client, the log and the board name it alike.
+cat >"$T/held.pl" <<'EOP'
+use IO::Socket::INET;
+my $s = IO::Socket::INET->new(PeerAddr => $ARGV[0]) or die "connect: $!\n";
+print $s "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n";
+$| = 1;
+while (sysread $s, my $b, 65536) { print $b }
+EOP
+TRACED=127.0.0.1:$(port_of 3)
+# said FIELD FILE: a field's value, from a head. logged KEY: from the last line of the log.
+said() {
+	sed -n "s/^$1: \\([^\r]*\\)\r*\$/\\1/Ip" "$2" | tail -n 1
+}
+logged() {
+	tail -n 1 "$T/traced.log" | sed -n "s/.* $1=\"*\\([^ \"]*\\).*/\\1/p"
+}
+logs() {
+	[ "$(wc -l <"$T/traced.log")" -ge "$1" ]
+}
+spawn held perl "$T/held.pl" "$TRACED"
+HELD=$PID
+ok 'a request that is answered and kept' wait_for 10 grep -q '^traceparent' "$T/held.out"
+ok 'it is logged' wait_for 10 logs 1
+# Twice in what came: in the head for the client, and in the body as the peer got it.
+is "$(grep -ci '^x-request-id' "$T/held.out")" 2 'one id for the client, one for the peer'
+is "$(sed -n 's/^x-request-id: \([^\r]*\)\r*$/\1/Ip' "$T/held.out" | sort -u)" "$(logged id)" 'both are the one in the log'
+is "$(said traceparent "$T/held.out")" "00-$(logged trace)-$(logged span)-01" 'the trace, too'
+is "$(ctl conns -H "request_id=$(logged id)" | cut -f 12,13)" "$(logged id)	$(logged trace)" 'and the board says the same'
+kill "$HELD"
+finish "$HELD"
+PARENT=00-0123456789abcdef0123456789abcdef-00f067aa0ba902b7-01
+LONG=$(printf 'long-%.0s' 1 2 3 4 5 6 7 8 9 10)
+AT=$TRACED get /echo -H 'X-Request-Id: mine' -H "traceparent: $PARENT" -H 'tracestate: a=b'
+ok 'the next line' wait_for 10 logs 2
+is "$(said X-Request-Id "$T/body")" "$(logged id)" 'an id that is not believed is replaced'
+is "$(said traceparent "$T/body")" "00-0123456789abcdef0123456789abcdef-$(logged span)-01" 'a trace goes on, with our span'
+is "$(grep -ci '^traceparent' "$T/body")" 1 'there is one traceparent'
+is "$(said tracestate "$T/body")" 'a=b' 'with its state'
+AT=$TRACED get /echo -H "X-Request-Id: $LONG" -H 'traceparent: nonsense' -H 'tracestate: a=b' --interface 127.0.0.2
+ok 'and the next' wait_for 10 logs 3
+is "$(said X-Request-Id "$T/body")" "$LONG" 'an id that is believed goes on, however long'
+is "$(logged id)" "$LONG" 'and is logged'
+is "$(said traceparent "$T/body")" "00-$(logged trace)-$(logged span)-01" 'a broken traceparent is replaced'
+is "$(said tracestate "$T/body")" '' 'and its state left out'
+AT=$TRACED get /sleep/200
+ok 'a slow peer' wait_for 10 logs 4
+like "$(logged respond)" '^0\.[2-9]' 'waiting for it is in respond'
+like "$(logged send)" '^0\.0' 'not in send'
 # Deadlines.
 start=$(now_ms)
 got 'a peer that hangs' /hang 504 -
