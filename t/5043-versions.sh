@@ -43,7 +43,7 @@ said() {
 		# shellcheck disable=SC2086
 		"$ctl" "${WHERE[@]}" -H $command >"$T/one" || printf 'status %d\n' $?
 		case $command in
-		conns*) cut -f 1-4,7-11 "$T/one" ;;
+		conns*) cut -f 1-4,7-13 "$T/one" ;;
 		workers*) cut -f 1-7 "$T/one" ;;
 		*) cat "$T/one" ;;
 		esac
@@ -52,7 +52,8 @@ said() {
 	"$ctl" "${WHERE[@]}" -H stat -a | grep -vE '^(turns?|events|lag_us|master\.beat_us)' | sort
 	"$ctl" "${WHERE[@]}" -H stat -l | cut -f 1-4
 	printf '== status\n'
-	"$ctl" "${WHERE[@]}" -H status | grep -vE '^(drover|WRONG|latency|configuration|last |lost)'
+	"$ctl" "${WHERE[@]}" -H status | grep -vE '^(drover|WRONG|latency|configuration|last |lost)' |
+		sed -E 's/ for [0-9.]+ (us|ms|s|min|h|d): / for some time: /'
 	for command in status stat conns workers listeners servers 'stat -l'; do
 		for form in '' -j; do
 			# shellcheck disable=SC2086
