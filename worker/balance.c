@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "worker/peer.h"
+
 struct choice {
 	struct ups *us;
 	const struct upstream *pool;
@@ -20,7 +22,7 @@ static const struct peer *peer_at(const struct choice *c, uint32_t p)
 
 static bool eligible(const struct choice *c, uint32_t p)
 {
-	return p != c->avoid && peer_at(c, p)->backup == c->backup && up_peer_well(c->us, p);
+	return p != c->avoid && peer_at(c, p)->backup == c->backup && peer_well(c->us, p);
 }
 
 static uint32_t next(const struct choice *c, uint32_t p)
@@ -45,14 +47,14 @@ static uint32_t round_robin(const struct choice *c)
 	uint64_t total = 0, at;
 
 	for (uint32_t p = next(c, first); p != BALANCE_NONE; p = next(c, p + 1))
-		total += peer_at(c, p)->weight;
+		total += peer_weight(c->us, p);
 	if (total == 0)
 		return BALANCE_NONE;
 	at = turn(c) % total;
 	for (uint32_t p = next(c, first); p != BALANCE_NONE; p = next(c, p + 1)) {
-		if (at < peer_at(c, p)->weight)
+		if (at < peer_weight(c->us, p))
 			return p;
-		at -= peer_at(c, p)->weight;
+		at -= peer_weight(c->us, p);
 	}
 	return next(c, first);
 }
@@ -69,9 +71,9 @@ static uint32_t least_conn(const struct choice *c)
 
 		if (!eligible(c, p))
 			continue;
-		active = up_peer_active(c->us, p) + 1;
+		active = peer_active(c->us, p) + 1;
 		if (best == BALANCE_NONE ||
-		    active * peer_at(c, best)->weight < best_active * peer_at(c, p)->weight) {
+		    active * peer_weight(c->us, best) < best_active * peer_weight(c->us, p)) {
 			best = p;
 			best_active = active;
 		}
@@ -99,9 +101,9 @@ static uint64_t peer_key(const struct peer *p)
  * with bounded loads, SODA 2018) */
 static bool overloaded(const struct choice *c, uint32_t p, uint64_t active, uint64_t weight)
 {
-	double fair = (double)(active + 1) * peer_at(c, p)->weight / (double)weight;
+	double fair = (double)(active + 1) * peer_weight(c->us, p) / (double)weight;
 
-	return (double)up_peer_active(c->us, p) + 1 > fair * 1.25 + 1;
+	return (double)peer_active(c->us, p) + 1 > fair * 1.25 + 1;
 }
 
 /*
@@ -116,12 +118,12 @@ static uint32_t by_hash(const struct choice *c, uint64_t key)
 	double best_score = 0, spare_score = 0;
 
 	for (uint32_t p = next(c, first); p != BALANCE_NONE; p = next(c, p + 1)) {
-		active += up_peer_active(c->us, p);
-		weight += peer_at(c, p)->weight;
+		active += peer_active(c->us, p);
+		weight += peer_weight(c->us, p);
 	}
 	for (uint32_t p = next(c, first); p != BALANCE_NONE; p = next(c, p + 1)) {
 		double draw = ((double)(mix(key ^ peer_key(peer_at(c, p))) >> 11) + 1) * 0x1p-53;
-		double score = draw < 1 ? peer_at(c, p)->weight / -log(draw) : HUGE_VAL;
+		double score = draw < 1 ? peer_weight(c->us, p) / -log(draw) : HUGE_VAL;
 
 		if (spare == BALANCE_NONE || score > spare_score) {
 			spare = p;
@@ -159,5 +161,5 @@ uint32_t balance_pick(struct ups *us, const struct upstream *pool, uint32_t avoi
 			return p;
 	}
 	/* Rather the one that has just failed than none. */
-	return avoid != UINT32_MAX && up_peer_well(us, avoid) ? avoid : BALANCE_NONE;
+	return avoid != UINT32_MAX && peer_well(us, avoid) ? avoid : BALANCE_NONE;
 }

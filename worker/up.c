@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "worker/peer.h"
+
 static_assert(sizeof(struct up) <= 192, "a record of a connection to a peer grew");
 
 enum {
@@ -29,22 +31,6 @@ static uint32_t ups_max(const struct settings *s)
 size_t ups_room(const struct settings *s)
 {
 	return arena_room(((size_t)ups_max(s) + 1) * sizeof(struct up));
-}
-
-static struct peer_row *row_of(const struct ups *us, uint32_t peer)
-{
-	return board_peer(us->cs->board, us->cs->settings->peers[peer].row);
-}
-
-struct peer_traffic_row *up_traffic(const struct ups *us, uint32_t peer)
-{
-	return board_peer_traffic(us->cs->board, us->cs->worker_row,
-				  us->cs->settings->peers[peer].row);
-}
-
-uint64_t up_peer_active(const struct ups *us, uint32_t peer)
-{
-	return board_shared_get(&row_of(us, peer)->active);
 }
 
 static void less(uint64_t *gauge)
@@ -124,7 +110,7 @@ static void idle_add(struct ups *us, uint32_t u)
 		l->last = u;
 	l->first = u;
 	l->count++;
-	board_add(&up_traffic(us, us->up[u].peer)->idle, 1);
+	board_add(&peer_traffic(us, us->up[u].peer)->idle, 1);
 	board_add(&us->cs->row->up_idle, 1);
 }
 
@@ -143,7 +129,7 @@ static void idle_remove(struct ups *us, uint32_t u)
 		l->last = up->prev;
 	l->count--;
 	up->link = up->prev = UP_NONE;
-	less(&up_traffic(us, up->peer)->idle);
+	less(&peer_traffic(us, up->peer)->idle);
 	less(&us->cs->row->up_idle);
 }
 
@@ -186,7 +172,7 @@ static uint32_t open_new(struct ups *us, uint32_t peer)
 	up = up_at(us, u);
 	fd = dial(&us->cs->settings->peers[peer]);
 	if (fd < 0) {
-		board_add(&up_traffic(us, peer)->connect_failures, 1);
+		board_add(&peer_traffic(us, peer)->connect_failures, 1);
 		up->state = UP_FREE;
 		up->link = us->free;
 		us->free = u;
@@ -202,7 +188,7 @@ static uint32_t open_new(struct ups *us, uint32_t peer)
 			  .opened_us = us->cs->clock->now_us};
 	timer_node_init(&up->timer);
 	us->open++;
-	board_add(&up_traffic(us, peer)->open, 1);
+	board_add(&peer_traffic(us, peer)->open, 1);
 	board_add(&us->cs->row->up_conns, 1);
 	board_add(&us->cs->row->fds, 1);
 	e.data.u64 = data_of(us, u);
@@ -250,12 +236,12 @@ uint32_t up_take(struct ups *us, uint32_t peer, bool fresh, bool careful)
 void up_assign(struct ups *us, uint32_t u, uint32_t conn)
 {
 	struct up *up = up_at(us, u);
-	struct peer_traffic_row *t = up_traffic(us, up->peer);
+	struct peer_traffic_row *t = peer_traffic(us, up->peer);
 
 	up->conn = conn;
 	conn_at(us->cs, conn)->up = u + 1;
 	board_add(&t->active, 1);
-	(void)board_shared_add(&row_of(us, up->peer)->active, 1);
+	(void)board_shared_add(&peer_row(us, up->peer)->active, 1);
 	board_add(&t->requests, 1);
 	if (up->requests++ > 0) {
 		board_add(&t->reused, 1);
@@ -271,8 +257,8 @@ void up_part(struct ups *us, uint32_t u)
 		return;
 	conn_at(us->cs, up->conn)->up = 0;
 	up->conn = CONN_NONE;
-	less(&up_traffic(us, up->peer)->active);
-	(void)board_shared_add(&row_of(us, up->peer)->active, (uint64_t)-1);
+	less(&peer_traffic(us, up->peer)->active);
+	(void)board_shared_add(&peer_row(us, up->peer)->active, (uint64_t)-1);
 }
 
 int up_connected(struct ups *us, uint32_t u)
@@ -333,7 +319,7 @@ void up_close(struct ups *us, uint32_t u)
 	close(up->fd);
 	up->fd = -1;
 	up->doomed = 1;
-	less(&up_traffic(us, up->peer)->open);
+	less(&peer_traffic(us, up->peer)->open);
 	less(&us->cs->row->up_conns);
 	up->link = us->doomed;
 	us->doomed = u;
@@ -344,7 +330,7 @@ void up_close(struct ups *us, uint32_t u)
 void up_cancel(struct ups *us, uint32_t u)
 {
 	board_add(&us->cs->row->up_cancelled, 1);
-	board_add(&up_traffic(us, us->up[u].peer)->cancelled, 1);
+	board_add(&peer_traffic(us, us->up[u].peer)->cancelled, 1);
 	up_close(us, u);
 }
 
@@ -380,65 +366,4 @@ void up_set_deadline(struct ups *us, uint32_t u, uint64_t at_us)
 	/* One that fires too early is armed again then. */
 	if (at_us != 0 && (armed == 0 || armed > at_us + ((uint64_t)1 << TIMER_TICK_SHIFT)))
 		timer_arm(&us->timer, u, at_us);
-}
-
-/* What is known of a peer: by all workers together. */
-
-/* A third of a pool's peers, and at least one, are always kept: a request that every peer fails
- * must not take the whole pool away. */
-static bool may_go(const struct ups *us, uint32_t peer)
-{
-	const struct settings *s = us->cs->settings;
-	const struct upstream *pool = &s->upstreams[s->peers[peer].upstream];
-	uint32_t gone = 0;
-
-	for (uint32_t k = 0; k < pool->peers_count; k++) {
-		uint32_t p = pool->first_peer + k;
-
-		if (p != peer &&
-		    (s->peers[p].down || s->peers[p].addr_len == 0 ||
-		     board_shared_get(&row_of(us, p)->failed_until_us) > us->cs->clock->now_us))
-			gone++;
-	}
-	return gone + 1 <= pool->peers_count * 2 / 3;
-}
-
-void up_failed(struct ups *us, uint32_t peer)
-{
-	const struct peer *p = &us->cs->settings->peers[peer];
-	struct peer_row *row = row_of(us, peer);
-	uint64_t now = us->cs->clock->now_us, before;
-
-	if (p->max_fails == 0)
-		return;
-	before = board_shared_add(&row->fails, 1);
-	if (before == 0 || board_shared_get(&row->failed_us) + p->fail_us < now) {
-		(void)board_shared_set(&row->failed_us, now);
-		(void)board_shared_set(&row->fails, 1);
-		before = 0;
-	}
-	if (before + 1 < p->max_fails || !may_go(us, peer))
-		return;
-	(void)board_shared_set(&row->fails, 0);
-	(void)board_shared_set(&row->failed_until_us, now + p->fail_us);
-	(void)board_shared_add(&row->ejections, 1);
-}
-
-void up_succeeded(struct ups *us, uint32_t peer)
-{
-	struct peer_row *row = row_of(us, peer);
-
-	/* Looked at first: a word that all workers write is not written for nothing. */
-	if (board_shared_get(&row->fails) != 0)
-		(void)board_shared_set(&row->fails, 0);
-}
-
-bool up_peer_well(const struct ups *us, uint32_t peer)
-{
-	const struct peer *p = &us->cs->settings->peers[peer];
-	const struct peer_row *row = row_of(us, peer);
-
-	return !p->down && p->addr_len != 0 &&
-	       board_shared_get(&row->failed_until_us) <= us->cs->clock->now_us &&
-	       (p->max_conns == 0 || board_shared_get(&row->active) < p->max_conns);
 }

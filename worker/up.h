@@ -150,20 +150,6 @@ void up_close(struct ups *us, uint32_t u);
 
 void up_set_deadline(struct ups *us, uint32_t u, uint64_t at_us);
 
-/* The peer did (not) do what it should: a number of failures in a row has it left alone for a
- * while. */
-void up_failed(struct ups *us, uint32_t peer);
-void up_succeeded(struct ups *us, uint32_t peer);
-
-/* May requests go to this peer now? It is well, and has fewer in hand than it may have. */
-bool up_peer_well(const struct ups *us, uint32_t peer);
-
-/* Requests that the peer has in hand, over all workers. */
-uint64_t up_peer_active(const struct ups *us, uint32_t peer);
-
-/* The peer's row of this worker on the board. */
-struct peer_traffic_row *up_traffic(const struct ups *us, uint32_t peer);
-
 /* At the end of a turn: frees the records that were closed in it. */
 void ups_bury(struct ups *us);
 

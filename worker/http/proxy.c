@@ -90,13 +90,13 @@ static void connected(struct http *h, uint32_t u)
 		errlog(ERRLOG_WARN, "peer %s of upstream \"%s\": connect: %s",
 		       h->settings->peers[up->peer].address, proxy_pool(h, up)->name,
 		       strerror(error));
-		board_add(&up_traffic(h->ups, up->peer)->connect_failures, 1);
+		board_add(&peer_traffic(h->ups, up->peer)->connect_failures, 1);
 		proxy_peer_failed(h, u, 502, false);
 		return;
 	}
 	up->state = UP_HEAD;
 	board_add(&h->cs->row->up_connects, 1);
-	board_add(&up_traffic(h->ups, up->peer)->connects, 1);
+	board_add(&peer_traffic(h->ups, up->peer)->connects, 1);
 	(void)proxy_flush(h, up);
 	proxy_await(h, up->conn, up);
 }
@@ -141,7 +141,7 @@ void proxy_timer(struct http *h, uint32_t u)
 	}
 	http_touch(h, i);
 	board_add(&h->cs->row->up_timeouts, 1);
-	board_add(&up_traffic(h->ups, up->peer)->timeouts, 1);
+	board_add(&peer_traffic(h->ups, up->peer)->timeouts, 1);
 	exchange_expired(h, up->state == UP_CONNECT ? DEADLINE_CONNECT
 			    : up->state == UP_HEAD  ? DEADLINE_RESPONSE
 						    : DEADLINE_BETWEEN);

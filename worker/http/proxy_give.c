@@ -135,7 +135,7 @@ static bool give(struct http *h, uint32_t i, const char *base, const struct repl
 	up->tries = (uint8_t)tries;
 	up_assign(h->ups, u, i);
 	if (tries > 1)
-		board_add(&up_traffic(h->ups, up->peer)->retries, 1);
+		board_add(&peer_traffic(h->ups, up->peer)->retries, 1);
 	len = write_head(h, i, base, ctx, up);
 	if (len >= 0) {
 		iov.iov_len = (size_t)len;
@@ -160,74 +160,6 @@ static enum step fail(struct http *h, uint32_t i, const char *base, int status)
 	return exchange_error(h, i, base, status, CLOSE_ERROR);
 }
 
-static uint64_t hash_bytes(const void *p, size_t len)
-{
-	const unsigned char *s = p;
-	uint64_t h = 14695981039346656037u; /* FNV-1a */
-
-	for (size_t k = 0; k < len; k++)
-		h = (h ^ s[k]) * 1099511628211u;
-	return h;
-}
-
-static bool same_name(const char *a, size_t len, const char *name)
-{
-	return strncasecmp(a, name, len) == 0 && name[len] == '\0';
-}
-
-/* The value of a cookie in a Cookie field (RFC 6265 4.2.1); len 0: it is not there. */
-static struct http_span find_cookie(const char *base, struct http_span field, const char *name)
-{
-	const char *p = base + field.off, *end = p + field.len;
-	size_t len = strlen(name);
-
-	while (p < end) {
-		const char *semicolon = memchr(p, ';', (size_t)(end - p));
-		const char *stop = semicolon != NULL ? semicolon : end;
-
-		while (p < stop && (*p == ' ' || *p == '\t'))
-			p++;
-		if ((size_t)(stop - p) > len && memcmp(p, name, len) == 0 && p[len] == '=')
-			return (struct http_span){(uint32_t)(p + len + 1 - base),
-						  (uint32_t)(stop - p - (ptrdiff_t)len - 1)};
-		p = semicolon != NULL ? semicolon + 1 : end;
-	}
-	return (struct http_span){0, 0};
-}
-
-static uint64_t hash_field(const struct http *h, const struct upstream *pool, const char *base)
-{
-	bool cookie = pool->hash_of == HASH_COOKIE;
-	const char *name = cookie ? "cookie" : pool->hash_name;
-
-	for (uint16_t k = 0; k < h->req.fields; k++) {
-		const struct http_field *f = &h->req.field[k];
-		struct http_span value = f->value;
-
-		if (!same_name(base + f->name.off, f->name.len, name))
-			continue;
-		if (cookie)
-			value = find_cookie(base, value, pool->hash_name);
-		if (value.len > 0)
-			return hash_bytes(base + value.off, value.len);
-	}
-	return 0;
-}
-
-/* What the pool hashes by; where the request has no such thing, the client's address. */
-static uint64_t hash_key(const struct http *h, uint32_t i, const char *base,
-			 const struct reply_ctx *ctx)
-{
-	const struct upstream *pool = &h->settings->upstreams[ctx->location->upstream];
-	uint64_t key = 0;
-
-	if (pool->hash_of == HASH_PATH)
-		key = hash_bytes(ctx->path, ctx->path_len);
-	else if (pool->hash_of != HASH_ADDRESS)
-		key = hash_field(h, pool, base);
-	return key != 0 ? key : hash_bytes(conn_row(h->cs, i)->peer, 16);
-}
-
 /*
  * Finds a peer for the request and gives it to it. avoid: one that has just failed, or UINT32_MAX.
  * Returns STEP_AGAIN, or what an error's answer came to.
@@ -238,7 +170,7 @@ static enum step attempt(struct http *h, uint32_t i, const char *base, const str
 	const struct upstream *pool = &h->settings->upstreams[ctx->location->upstream];
 	bool careful = !is_idempotent(h->req.method);
 
-	uint64_t key = pool->balance == BALANCE_HASH ? hash_key(h, i, base, ctx) : 0;
+	uint64_t key = pool->balance == BALANCE_HASH ? proxy_hash_key(h, i, base, ctx) : 0;
 
 	for (; tries <= pool->retries + 1; tries++) {
 		uint32_t peer = balance_pick(h->ups, pool, avoid, key), u;
@@ -250,7 +182,7 @@ static enum step attempt(struct http *h, uint32_t i, const char *base, const str
 			return give(h, i, base, ctx, u, tries) ? STEP_AGAIN : fail(h, i, base, 500);
 		if (errno == ENOBUFS || errno == EMFILE || errno == ENFILE)
 			return fail(h, i, base, 503);
-		up_failed(h->ups, peer);
+		peer_failed(h->ups, peer);
 		avoid = peer;
 	}
 	return fail(h, i, base, 502);
@@ -341,7 +273,7 @@ void proxy_peer_failed(struct http *h, uint32_t u, int status, bool stale)
 
 	up_close(h->ups, u);
 	if (!stale)
-		up_failed(h->ups, peer);
+		peer_failed(h->ups, peer);
 	if (again)
 		repeat(h, i, stale ? UINT32_MAX : peer, stale ? tries : tries + 1, stale);
 	else if (answered)
@@ -353,7 +285,7 @@ void proxy_peer_failed(struct http *h, uint32_t u, int status, bool stale)
 void proxy_count_bad(struct http *h, const struct up *up)
 {
 	board_add(&h->cs->row->up_bad_responses, 1);
-	board_add(&up_traffic(h->ups, up->peer)->bad_responses, 1);
+	board_add(&peer_traffic(h->ups, up->peer)->bad_responses, 1);
 }
 
 void proxy_bad_response(struct http *h, uint32_t u, const char *what)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the files of the proxy share: proxy_give.c gives a request to a peer, or to another one when
- * that fails; proxy_request.c passes its body on; proxy_response.c passes the answer back; proxy.c
- * drives them by events and timers.
+ * that fails, proxy_key.c tells what it is hashed by; proxy_request.c passes its body on;
+ * proxy_response.c passes the answer back; proxy.c drives them by events and timers.
  */
 #ifndef DROVER_WORKER_HTTP_PROXY_PARTS_H
 #define DROVER_WORKER_HTTP_PROXY_PARTS_H
@@ -11,6 +11,7 @@
 
 #include "worker/http/piece.h"
 #include "worker/http/proxy.h"
+#include "worker/peer.h"
 
 enum {
 	PROXY_HEAD_MOST = 32 * 1024,
@@ -37,6 +38,11 @@ static inline void proxy_set_deadline(struct http *h, const struct up *up, uint6
 	up_set_deadline(h->ups, (uint32_t)(up - h->ups->up),
 			setting != 0 ? proxy_now(h) + setting : 0);
 }
+
+/* What the pool hashes the request by (its head at base); where it has no such thing, the client's
+ * address. */
+uint64_t proxy_hash_key(const struct http *h, uint32_t i, const char *base,
+			const struct reply_ctx *ctx);
 
 /* Goes to the peer; what its socket does not take is kept. False: there is no room for it. A peer
  * that is gone is noticed when it is read from. */

@@ -29,7 +29,7 @@ bool proxy_write(struct http *h, struct up *up, struct iovec *iov, size_t count)
 		}
 	}
 	done = n > 0 ? (size_t)n : 0;
-	board_add(&up_traffic(h->ups, up->peer)->bytes_out, done);
+	board_add(&peer_traffic(h->ups, up->peer)->bytes_out, done);
 	if (done == total)
 		return true;
 	up->out_buf = buf_take(&h->cs->bufs, total - done);
@@ -64,7 +64,7 @@ bool proxy_flush(struct http *h, struct up *up)
 			break;
 		}
 		up->out_off += (uint32_t)n;
-		board_add(&up_traffic(h->ups, up->peer)->bytes_out, (uint64_t)n);
+		board_add(&peer_traffic(h->ups, up->peer)->bytes_out, (uint64_t)n);
 	}
 	buf_drop(&h->cs->bufs, &up->out_buf);
 	up->out_off = up->out_len = 0;

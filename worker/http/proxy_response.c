@@ -38,12 +38,12 @@ static bool passed(struct http *h, uint32_t i, enum send_result result)
 
 static void count_response(struct http *h, const struct up *up, uint32_t i)
 {
-	struct peer_traffic_row *t = up_traffic(h->ups, up->peer);
+	struct peer_traffic_row *t = peer_traffic(h->ups, up->peer);
 	uint64_t *const by_class[] = {
 	    NULL, NULL, &t->responses_2xx, &t->responses_3xx, &t->responses_4xx, &t->responses_5xx};
 	unsigned class = conn_row(h->cs, i)->status / 100;
 
-	up_succeeded(h->ups, up->peer);
+	peer_succeeded(h->ups, up->peer);
 	if (class >= 2 && class <= 5)
 		board_add(by_class[class], 1);
 	board_add(&t->latency[hist_bucket(proxy_now(h) - up->since_us)], 1);
@@ -400,7 +400,7 @@ void proxy_pump_response(struct http *h, uint32_t i)
 		}
 		if ((size_t)n < room && (up->flags & UP_PEER_DONE) == 0)
 			up->flags &= (uint16_t)~UP_READABLE;
-		board_add(&up_traffic(h->ups, up->peer)->bytes_in, (uint64_t)n);
+		board_add(&peer_traffic(h->ups, up->peer)->bytes_in, (uint64_t)n);
 		if (up->state == UP_BODY)
 			proxy_set_deadline(h, up, proxy_pool(h, up)->between_us);
 		if (p != h->scratch)
