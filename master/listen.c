@@ -203,10 +203,19 @@ static void name_bound(struct bound *b)
 	}
 }
 
+/* Behind those that are there: of several that were configured alike (port 0), each finds its own
+ * again. */
+static void append(struct bound **list, struct bound *b)
+{
+	while (*list)
+		list = &(*list)->next;
+	b->next = NULL;
+	*list = b;
+}
+
 int listen_restore(struct listen_set *set, const struct bound *b, const int *fds, unsigned count)
 {
 	struct bound *copy = calloc(1, sizeof(*copy));
-	struct bound **at = &set->first;
 
 	if (!copy)
 		return -1;
@@ -226,11 +235,7 @@ int listen_restore(struct listen_set *set, const struct bound *b, const int *fds
 		copy->ino = b->ino;
 		copy->made = b->made;
 	}
-	/* Behind those that are there: the order of the list stays. */
-	while (*at)
-		at = &(*at)->next;
-	copy->next = NULL;
-	*at = copy;
+	append(&set->first, copy);
 	return 0;
 }
 
@@ -293,8 +298,7 @@ static struct bound *claim(struct listen_set *set, const struct sockaddr_storage
 	struct bound *b = *at;
 
 	*at = b->next;
-	b->next = set->first;
-	set->first = b;
+	append(&set->first, b);
 	return b;
 }
 
@@ -313,8 +317,7 @@ static struct bound *bind_new(struct listen_set *set, const struct listener *l,
 		return NULL;
 	}
 	b->reuseport = reuseport;
-	b->next = set->first;
-	set->first = b;
+	append(&set->first, b);
 	return b;
 }
 

@@ -138,6 +138,21 @@ ok 'reload with an inherited socket' ctl reload
 is "$(curl -sS "http://127.0.0.1:$PORT/")" hello 'it still serves'
 stop_drover
 
+# Two that were given their ports by the kernel: each keeps its own.
+cat >"$T/drover.conf" <<EOF
+workers = 1
+worker_connections = 100
+server "one" { listen = { "127.0.0.1:0" } location "/" { status = 200 text = "one" } }
+server "two" { listen = { "127.0.0.1:0" } location "/" { status = 200 text = "two" } }
+EOF
+start_drover
+two=$(port_of 2)
+for n in 1 2 3; do
+	is "$(curl -sS "http://127.0.0.1:$PORT/" "http://127.0.0.1:$two/")" onetwo "port 0 twice ($n)"
+	ok 'reload' ctl reload
+done
+stop_drover
+
 if command -v systemd-socket-activate >/dev/null; then
 	site "\"unix:$T/act\""
 	spawn activated systemd-socket-activate -l "$T/act" "$BUILD/drover" -F -c "$T/drover.conf" -r "$RUN"
