@@ -10,16 +10,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "worker/settings.h"
 
+/* Opened anew, a pipe or terminal does not block us, and goes on blocking for those who gave it to
+ * us. A socket cannot be opened and stays as it is. */
+static int open_inherited(int fd)
+{
+	char path[32];
+	struct stat st;
+	int own = -1;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (!fstat(fd, &st) && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+		own = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return own >= 0 ? own : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
 static int open_log(const char *path)
 {
 	if (!strcmp(path, "stderr"))
-		return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+		return open_inherited(STDERR_FILENO);
 	if (!strcmp(path, "stdout"))
-		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+		return open_inherited(STDOUT_FILENO);
 	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 }
 

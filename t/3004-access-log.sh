@@ -80,4 +80,26 @@ ok 'service goes on with a full disk' "$BUILD/herd" -c 4 -n 5000 -p /a.txt "$FUL
 cmp_ok "$(stat_of log_lines_lost)" -ge 1000 'the lines are counted as lost'
 is "$(grep -c 'cannot be written' "$T/stderr")" "$(grep 'cannot be written' "$T/stderr" | awk '{print $3}' | sort -u | wc -l)" \
 	'it is said once for each worker, not for each line'
+stop_drover
+
+# Standard output is a pipe that is full, and nobody reads it.
+mkfifo "$T/pipe"
+exec 7<>"$T/pipe"
+perl -e 'use Fcntl; fcntl(STDOUT, F_SETFL, O_NONBLOCK); 1 while syswrite STDOUT, "x" x 4096' >&7
+config <<EOF
+workers = 1
+access_log = "stdout"
+server "piped" {
+    listen = { "127.0.0.1:0" }
+    location "/" { root = "$T/www" }
+}
+EOF
+allow_log 'access log stdout cannot be written: Resource temporarily unavailable'
+"$BUILD/drover" -F -c "$T/drover.conf" -r "$RUN" </dev/null >"$T/pipe" 2>>"$T/stderr" 7<&- &
+DROVER_PID=$!
+PIDS+=("$DROVER_PID")
+wait_for 10 drover_is_ready || die 'drover starts'
+ok 'service goes on with a log that nobody reads' "$BUILD/herd" -c 4 -n 5000 -p /a.txt "127.0.0.1:$(port_of 1)"
+cmp_ok "$(stat_of log_lines_lost)" -ge 1000 'its lines are counted as lost'
+stop_drover
 done_testing
