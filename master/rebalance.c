@@ -31,7 +31,7 @@ static uint32_t list_loads(struct slots *s, struct policy_load *loads, struct ch
 		if (!c || c->control_fd < 0)
 			continue;
 		workers[n] = c;
-		loads[n++] = (struct policy_load){row->conns, row->conns_idle};
+		loads[n++] = (struct policy_load){row->conns, row->conns_idle + row->conns_relay};
 	}
 	return n;
 }

@@ -465,8 +465,11 @@ void conn_close(struct conns *cs, uint32_t i, enum close_reason reason, bool wit
 
 		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 	}
-	/* Nobody is left whom the peer's answer could reach. */
-	if (c->up != 0)
+	/* Nobody is left whom the peer's answer could reach; or it is for another worker to read.
+	 */
+	if (c->up != 0 && reason == CLOSE_MOVED)
+		up_close(cs->ups, c->up - 1);
+	else if (c->up != 0)
 		up_cancel(cs->ups, c->up - 1);
 	c->up = 0;
 	/* The number may belong to another connection from here on: who takes the descriptor by

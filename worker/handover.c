@@ -18,8 +18,13 @@
 enum {
 	RESCAN_US = 50000,
 	PAUSE_US = 5000,
-	FDS_MOST = 2 * MOVED_BATCH
+	FDS_MOST = 253 /* SCM_MAX_FD */
 };
+
+/* In a list of what is on its way: an idle connection to a peer, not a client's. */
+#define IDLE_UP ((uint32_t)1 << 31)
+
+static_assert((int)MOVED_FDS <= (int)FDS_MOST, "a message has room for its descriptors");
 
 void handover_channel(int fd)
 {
@@ -45,11 +50,17 @@ void handover_stop(struct handover_out *o)
 	o->stopped = true;
 }
 
+/* Which ones a worker that stays gives away: those that are there for long. */
+static bool is_lasting(unsigned state)
+{
+	return state == CONN_IDLE || state == CONN_RELAY;
+}
+
 static bool free_to_go(const struct handover_out *o, const struct conns *cs, uint32_t i)
 {
 	uint8_t state = conn_row(cs, i)->state;
 
-	return state != CONN_FREE && (o->limit == 0 || state == CONN_IDLE) &&
+	return state != CONN_FREE && (o->limit == 0 || is_lasting(state)) &&
 	       (conn_at(cs, i)->flags & CONN_MOVING) == 0 && moved_portable(cs, i);
 }
 
@@ -76,21 +87,61 @@ static bool add(struct conns *cs, uint32_t i)
 	batch.fds[batch.fd_count++] = c->fd;
 	if (c->file != OPENFILE_NONE)
 		batch.fds[batch.fd_count++] = openfile_fd(&cs->files, c->file);
+	if (c->up != 0)
+		batch.fds[batch.fd_count++] = up_at(cs->ups, c->up - 1)->fd;
 	batch.row[batch.header->count++] = i;
 	return true;
+}
+
+static void begin_batch(const struct handover_out *o)
+{
+	batch.header = (struct moved_header *)(void *)batch.bytes;
+	*batch.header = (struct moved_header){MOVED_MAGIC, MOVED_VERSION, MOVED_CONNS, o->sent, 0};
+	batch.len = sizeof *batch.header;
+	batch.fd_count = 0;
+}
+
+static bool has_room_for(int fds)
+{
+	return batch.fd_count + fds <= MOVED_FDS &&
+	       (fds < MOVED_FDS_EACH || batch.header->count == 0);
 }
 
 static void fill(struct handover_out *o, struct conns *cs, uint32_t most)
 {
 	uint32_t high = cs->row->conns_high;
 
-	batch.header = (struct moved_header *)(void *)batch.bytes;
-	*batch.header = (struct moved_header){MOVED_MAGIC, MOVED_VERSION, MOVED_CONNS, o->sent, 0};
-	batch.len = sizeof *batch.header;
-	batch.fd_count = 0;
+	begin_batch(o);
 	for (; o->next_row < high && batch.header->count < most; o->next_row++) {
-		if (free_to_go(o, cs, o->next_row) && !add(cs, o->next_row))
+		int fds;
+
+		if (!free_to_go(o, cs, o->next_row))
+			continue;
+		fds = moved_descriptors_of(cs, o->next_row);
+		if (!has_room_for(fds))
 			return;
+		/* One that fits no message has four buffers that are all but full: it is looked at
+		 * again, when some of that has left. */
+		if (!add(cs, o->next_row) && batch.header->count > 0)
+			return;
+		if (fds == MOVED_FDS_EACH)
+			most = 0;
+	}
+}
+
+/* Idle connections to peers. */
+static void fill_idle(const struct handover_out *o, struct ups *us, uint32_t most)
+{
+	begin_batch(o);
+	for (uint32_t p = 0; p < us->cs->settings->peers_count; p++) {
+		for (uint32_t u = us->idle[p].first; u != UP_NONE; u = up_at(us, u)->link) {
+			if (batch.header->count == most ||
+			    moved_write_idle(us, u, batch.bytes, sizeof batch.bytes, &batch.len) !=
+				0)
+				return;
+			batch.fds[batch.fd_count++] = up_at(us, u)->fd;
+			batch.row[batch.header->count++] = u | IDLE_UP;
+		}
 	}
 }
 
@@ -149,6 +200,12 @@ static void for_batch(const struct handover_ops *ops, void (*what)(void *, uint3
 		what(ops->arg, batch.row[k]);
 }
 
+static void for_idle(struct ups *us, void (*what)(struct ups *, uint32_t))
+{
+	for (uint32_t k = 0; k < batch.header->count; k++)
+		what(us, batch.row[k] & ~IDLE_UP);
+}
+
 /* Of a worker that leaves: it ends here, in the polite way. */
 static void refused(const struct handover_out *o, struct conns *cs, uint32_t i)
 {
@@ -193,6 +250,12 @@ static bool has_room(int fd)
 	return poll(&p, 1, 0) > 0;
 }
 
+static bool window_is_open(const struct handover_out *o)
+{
+	return o->sent - o->acked < HANDOVER_WINDOW && o->messages < HANDOVER_MESSAGES &&
+	       has_room(o->fd);
+}
+
 static bool may_send(struct handover_out *o, const struct conns *cs)
 {
 	if (o->pause_us > cs->clock->now_us)
@@ -208,8 +271,7 @@ static bool may_send(struct handover_out *o, const struct conns *cs)
 		o->rescan_us = cs->clock->now_us + RESCAN_US;
 		o->next_row = 0;
 	}
-	return o->sent - o->acked < HANDOVER_WINDOW && o->messages < HANDOVER_MESSAGES &&
-	       has_room(o->fd);
+	return window_is_open(o);
 }
 
 static uint32_t batch_most(const struct handover_out *o)
@@ -221,9 +283,28 @@ static uint32_t batch_most(const struct handover_out *o)
 	return room < o->most ? room : o->most;
 }
 
+/* Idle connections to peers go first, so that the requests that move with their clients find them.
+ * What cannot be sent now is not worth a wait. */
+static void send_idle(struct handover_out *o, struct ups *us)
+{
+	while (o->limit == 0 && !o->stopped && us->idle_all > 0 && window_is_open(o)) {
+		fill_idle(o, us, batch_most(o));
+		if (batch.header->count == 0)
+			return;
+		for_idle(us, up_withdraw);
+		if (send_with_fds(o->fd, batch.bytes, batch.len, batch.fds, batch.fd_count) < 0) {
+			for_idle(us, up_settle_in);
+			return;
+		}
+		in_flight(o);
+	}
+}
+
 enum handover_state handover_send(struct handover_out *o, struct conns *cs,
 				  const struct handover_ops *ops)
 {
+	if (cs->ups != NULL)
+		send_idle(o, cs->ups);
 	while (may_send(o, cs)) {
 		uint32_t first = o->next_row;
 
@@ -255,8 +336,34 @@ uint64_t handover_wait_us(const struct handover_out *o, uint64_t now_us, uint64_
 
 static void stays(struct conns *cs, uint32_t i, const struct handover_ops *ops)
 {
+	if ((i & IDLE_UP) != 0) {
+		up_settle_in(cs->ups, i & ~IDLE_UP);
+		return;
+	}
 	conn_at(cs, i)->flags &= (uint16_t)~CONN_MOVING;
 	ops->watch(ops->arg, i);
+}
+
+/* It is the receiver's. */
+static void leaves(struct conns *cs, uint32_t i)
+{
+	if ((i & IDLE_UP) != 0)
+		up_close(cs->ups, i & ~IDLE_UP);
+	else
+		conn_close(cs, i, CLOSE_MOVED, false);
+}
+
+static void decide(struct handover_out *o, struct conns *cs, uint32_t i, bool taken,
+		   const struct handover_ops *ops)
+{
+	/* An idle connection to a peer that was refused is one too many. */
+	if (taken || (i & IDLE_UP) != 0) {
+		leaves(cs, i);
+		o->taken += (i & IDLE_UP) == 0;
+	} else {
+		refused(o, cs, i);
+		stays(cs, i, ops);
+	}
 }
 
 /* Acknowledgements come in order; one that does not fit breaks the channel, and nothing is lost by
@@ -267,17 +374,8 @@ static bool acknowledge(struct handover_out *o, struct conns *cs, const struct m
 	if (h->first != o->acked || h->count > o->sent - o->acked || o->messages == 0)
 		return false;
 	o->messages--;
-	for (uint32_t k = 0; k < h->count; k++) {
-		uint32_t i = o->window[o->acked++ % HANDOVER_WINDOW];
-
-		if (verdict[k] == 1) {
-			o->taken++;
-			conn_close(cs, i, CLOSE_MOVED, false);
-		} else {
-			refused(o, cs, i);
-			stays(cs, i, ops);
-		}
-	}
+	for (uint32_t k = 0; k < h->count; k++)
+		decide(o, cs, o->window[o->acked++ % HANDOVER_WINDOW], verdict[k] == 1, ops);
 	return true;
 }
 
@@ -326,7 +424,7 @@ void handover_end(struct handover_out *o, struct conns *cs, const struct handove
 		if (o->broken)
 			stays(cs, i, ops);
 		else
-			conn_close(cs, i, CLOSE_MOVED, false);
+			leaves(cs, i);
 	}
 }
 
@@ -365,6 +463,35 @@ static uint32_t find_server(const struct conns *cs, uint32_t listener,
 	for (last = 0; last < count && !same(name, cs->settings->servers[last].name); last++)
 		;
 	return last;
+}
+
+/* The same for a peer. Returns its index, or peers_count. */
+static uint32_t find_peer(const struct settings *s, const struct moved_bytes *upstream,
+			  const struct moved_bytes *address)
+{
+	static uint32_t last;
+	const struct peer *p = s->peers;
+
+	if (last < s->peers_count && same(address, p[last].address) &&
+	    same(upstream, s->upstreams[p[last].upstream].name))
+		return last;
+	for (last = 0; last < s->peers_count; last++) {
+		if (same(address, p[last].address) &&
+		    same(upstream, s->upstreams[p[last].upstream].name))
+			break;
+	}
+	return last;
+}
+
+static uint32_t find_location(const struct server *s, const struct moved_bytes *match)
+{
+	uint32_t k;
+
+	for (k = 0; k < s->locations_count; k++) {
+		if (s->locations[k].match != NULL && same(match, s->locations[k].match))
+			break;
+	}
+	return k;
 }
 
 static bool keep_bytes(struct conns *cs, const struct moved_bytes *b, uint32_t *buf)
@@ -420,7 +547,7 @@ static bool settle_in(struct conns *cs, struct moved_record *r, const int *fds)
 		return false;
 	c->in_len = r->in.len;
 	c->out_len = r->out.len;
-	if (r->file_fds == 1) {
+	if ((r->fds & MOVED_FILE) != 0) {
 		c->file = keep_file(&cs->files, fds[1]);
 		if (c->file == OPENFILE_NONE)
 			return false;
@@ -428,23 +555,70 @@ static bool settle_in(struct conns *cs, struct moved_record *r, const int *fds)
 	return true;
 }
 
+/* The same for the connection to a peer, which is then a record of its own. A descriptor is its
+ * caller's until then. */
+static uint32_t settle_up(struct conns *cs, struct moved_record *r, int fd)
+{
+	const struct server *s = &cs->settings->servers[r->conn.server];
+	struct up *up = &r->up;
+	bool idle = up->state == UP_IDLE;
+	uint32_t u = UP_NONE;
+
+	if (cs->ups == NULL)
+		return UP_NONE;
+	up->fd = fd;
+	up->peer = find_peer(cs->settings, &r->upstream, &r->up_peer);
+	up->location = idle ? 0 : find_location(s, &r->location);
+	up->in_len = r->up_in.len;
+	up->out_len = r->up_out.len;
+	if (up->peer < cs->settings->peers_count && (idle || up->location < s->locations_count) &&
+	    keep_bytes(cs, &r->up_in, &up->in_buf) && keep_bytes(cs, &r->up_out, &up->out_buf))
+		u = up_adopt(cs->ups, up);
+	if (u == UP_NONE) {
+		buf_drop(&cs->bufs, &up->in_buf);
+		buf_drop(&cs->bufs, &up->out_buf);
+	}
+	return u;
+}
+
 static uint32_t adopt(struct conns *cs, struct moved_record *r, const int *fds)
 {
-	uint32_t i = CONN_NONE;
+	bool file = (r->fds & MOVED_FILE) != 0, proxied = (r->fds & MOVED_PEER_FD) != 0;
+	int peer_fd = proxied ? fds[file ? 2 : 1] : -1;
+	uint32_t i = CONN_NONE, u = UP_NONE;
 
 	r->conn.flags |= CONN_ARRIVING;
-	if (settle_in(cs, r, fds))
-		i = conn_adopt(cs, &r->conn, &r->row, r->state);
+	if (settle_in(cs, r, fds)) {
+		u = proxied ? settle_up(cs, r, peer_fd) : UP_NONE;
+		if (!proxied || u != UP_NONE)
+			i = conn_adopt(cs, &r->conn, &r->row, r->state);
+	}
+	if (i != CONN_NONE && proxied)
+		up_join(cs->ups, u, i);
 	if (i == CONN_NONE) {
 		buf_drop(&cs->bufs, &r->conn.in_buf);
 		buf_drop(&cs->bufs, &r->conn.out_buf);
 		if (r->conn.file != OPENFILE_NONE)
 			openfile_unref(&cs->files, r->conn.file);
-		else if (r->file_fds == 1)
+		else if (file)
 			close(fds[1]);
+		if (u != UP_NONE)
+			up_close(cs->ups, u);
+		else if (proxied)
+			close(peer_fd);
 		close(fds[0]);
 	}
 	return i;
+}
+
+/* An idle connection to a peer. */
+static uint32_t adopt_idle(struct conns *cs, struct moved_record *r, int fd)
+{
+	uint32_t u = settle_up(cs, r, fd);
+
+	if (u == UP_NONE)
+		close(fd);
+	return u != UP_NONE ? u | IDLE_UP : CONN_NONE;
 }
 
 struct arrived {
@@ -503,7 +677,8 @@ static void open_records(struct conns *cs, uint32_t count, char *verdict, uint32
 		if (want < 0 || fd + want > arrived.fd_count)
 			break;
 		if (moved_read(arrived.bytes, arrived.len, &off, &r) == 1) {
-			i = adopt(cs, &r, &arrived.fds[fd]);
+			i = r.up.state == UP_IDLE ? adopt_idle(cs, &r, arrived.fds[fd])
+						  : adopt(cs, &r, &arrived.fds[fd]);
 			if (i != CONN_NONE) {
 				verdict[k] = 1;
 				taken[(*taken_count)++] = i;
@@ -515,6 +690,23 @@ static void open_records(struct conns *cs, uint32_t count, char *verdict, uint32
 		fd += want;
 	}
 	close_from(fd);
+}
+
+/* The acknowledgement is in the channel: idle connections to peers are served at once, clients'
+ * are left in taken[]. */
+static uint32_t begin_to_serve(struct conns *cs, uint32_t *taken, uint32_t count)
+{
+	uint32_t clients = 0;
+
+	for (uint32_t k = 0; k < count; k++) {
+		if ((taken[k] & IDLE_UP) != 0) {
+			up_settle_in(cs->ups, taken[k] & ~IDLE_UP);
+		} else {
+			conn_at(cs, taken[k])->flags &= (uint16_t)~CONN_ARRIVING;
+			taken[clients++] = taken[k];
+		}
+	}
+	return clients;
 }
 
 int handover_receive(int fd, struct conns *cs, uint32_t taken[MOVED_BATCH], uint32_t *count)
@@ -541,12 +733,11 @@ int handover_receive(int fd, struct conns *cs, uint32_t taken[MOVED_BATCH], uint
 	memcpy(answer, &h, sizeof h);
 	/* A sender that is gone has left to us what it sent. */
 	if (send_with_fds(fd, answer, sizeof h + h.count, NULL, 0) >= 0 || is_gone(errno)) {
-		for (uint32_t k = 0; k < *count; k++)
-			conn_at(cs, taken[k])->flags &= (uint16_t)~CONN_ARRIVING;
+		*count = begin_to_serve(cs, taken, *count);
 		return 1;
 	}
 	/* The sender still counts them as its own. */
 	for (; *count > 0; (*count)--)
-		conn_close(cs, taken[*count - 1], CLOSE_MOVED, false);
+		leaves(cs, taken[*count - 1]);
 	return -1;
 }

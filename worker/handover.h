@@ -24,11 +24,11 @@ enum {
 };
 
 struct handover_out {
-	int fd;            /* owned; -1: none */
-	uint32_t limit;    /* 0: all that there is; else so many idle connections, and no more */
-	uint32_t taken;    /* so many were */
-	bool stopped;      /* nothing more is sent */
-	bool broken;       /* the receiver is gone, or talks nonsense */
+	int fd;         /* owned; -1: none */
+	uint32_t limit; /* 0: all that there is; else so many idle ones and relays, and no more */
+	uint32_t taken; /* so many were */
+	bool stopped;   /* nothing more is sent */
+	bool broken;    /* the receiver is gone, or talks nonsense */
 	uint32_t next_row; /* where the scan goes on */
 	uint32_t most; /* connections in a message: fewer where the channel takes no more bytes */
 	uint32_t messages;  /* in flight */

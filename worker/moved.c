@@ -8,20 +8,32 @@
 #include <assert.h>
 #include <string.h>
 
+#include "worker/http/response.h"
+
+enum whose {
+	OF_CONN,
+	OF_ROW,
+	OF_UP
+};
+
 /* Where a number lives, and how wide it is there. */
 static const struct {
 	uint16_t tag;
-	uint8_t in_row;
+	uint8_t whose; /* enum whose */
 	uint8_t size;
 	uint16_t offset;
 } numbers[] = {
-#define ROW(member)           1, sizeof(((struct conn_row *)0)->member), offsetof(struct conn_row, member)
-#define CONN(member)          0, sizeof(((struct conn *)0)->member), offsetof(struct conn, member)
+#define ROW(member) \
+	OF_ROW, sizeof(((struct conn_row *)0)->member), offsetof(struct conn_row, member)
+#define CONN(member)          OF_CONN, sizeof(((struct conn *)0)->member), offsetof(struct conn, member)
 #define X(tag, whose, member) {tag, whose(member)},
     MOVED_NUMBERS(X)
 #undef X
 #undef CONN
 #undef ROW
+#define X(tag, member) {tag, OF_UP, sizeof(((struct up *)0)->member), offsetof(struct up, member)},
+	MOVED_UP_NUMBERS(X)
+#undef X
 };
 
 enum {
@@ -86,34 +98,107 @@ static void put_text(struct writer *w, uint16_t tag, const char *text)
 
 /* What holds only while this worker has the connection. */
 enum {
-	TRANSIENT = CONN_POLLED | CONN_READY | CONN_MOVING | CONN_STAYS | CONN_ARRIVING
+	TRANSIENT = CONN_POLLED | CONN_READY | CONN_MOVING | CONN_STAYS | CONN_ARRIVING,
+	UP_TRANSIENT = UP_READY | UP_MOVING | UP_ARRIVING
 };
 
-static void put_numbers(struct writer *w, const struct conn *c, const struct conn_row *row)
+static uint64_t lasting(size_t k, uint64_t v)
+{
+	if (numbers[k].whose == OF_CONN && numbers[k].offset == offsetof(struct conn, flags))
+		return v & (uint64_t)~TRANSIENT;
+	if (numbers[k].whose == OF_UP && numbers[k].offset == offsetof(struct up, flags))
+		return v & (uint64_t)~UP_TRANSIENT;
+	return v;
+}
+
+static void put_numbers(struct writer *w, enum whose whose, const void *base)
 {
 	for (size_t k = 0; k < NUMBERS; k++) {
-		const void *base = numbers[k].in_row ? (const void *)row : (const void *)c;
-		uint64_t v = load(base, numbers[k].offset, numbers[k].size);
+		uint64_t v;
 
-		if (numbers[k].offset == offsetof(struct conn, flags) && !numbers[k].in_row)
-			v &= (uint64_t)~TRANSIENT;
+		if (numbers[k].whose != whose)
+			continue;
+		v = lasting(k, load(base, numbers[k].offset, numbers[k].size));
 		if (v != 0)
 			put_field(w, numbers[k].tag, &v, sizeof v);
 	}
 }
 
-static bool portable(unsigned state)
+static enum up_state up_state_of(const struct conns *cs, const struct conn *c)
 {
-	return state == CONN_IDLE || state == CONN_HEAD || state == CONN_BODY ||
-	       state == CONN_SEND || state == CONN_LINGER;
+	return c->up != 0 ? (enum up_state)up_at(cs->ups, c->up - 1)->state : UP_FREE;
 }
 
 bool moved_portable(const struct conns *cs, uint32_t i)
 {
 	const struct conn *c = conn_at(cs, i);
 
-	return !c->doomed && c->up == 0 && (c->flags & CONN_STAYS) == 0 &&
-	       c->parts_buf == BUF_NONE && portable(conn_row(cs, i)->state);
+	return !c->doomed && (c->flags & CONN_STAYS) == 0 && c->parts_buf == BUF_NONE &&
+	       up_fits(up_state_of(cs, c), (enum conn_state)conn_row(cs, i)->state);
+}
+
+/* Its peer is named as in the configuration. */
+static void put_up(struct writer *w, const struct ups *us, const struct up *up)
+{
+	const struct peer *p = &us->cs->settings->peers[up->peer];
+
+	put_numbers(w, OF_UP, up);
+	put_text(w, MOVED_UP_STATE, up_state_name((enum up_state)up->state));
+	put_text(w, MOVED_UPSTREAM, us->cs->settings->upstreams[p->upstream].name);
+	put_text(w, MOVED_UP_PEER, p->address);
+}
+
+/* What is under way between it and the client. */
+static void put_exchange(struct writer *w, const struct conns *cs, const struct conn *c)
+{
+	const struct up *up = up_at(cs->ups, c->up - 1);
+
+	put_up(w, cs->ups, up);
+	put_text(w, MOVED_UP_METHOD, http_method_name((enum http_method)up->method));
+	put_text(w, MOVED_UP_BODY, http_body_kind_name((enum http_body_kind)up->body));
+	put_text(w, MOVED_LOCATION, cs->settings->servers[c->server].locations[up->location].match);
+	if (up->in_buf != BUF_NONE)
+		put_field(w, MOVED_UP_IN, buf_data(&cs->bufs, up->in_buf), up->in_len);
+	if (up->out_buf != BUF_NONE)
+		put_field(w, MOVED_UP_OUT, buf_data(&cs->bufs, up->out_buf) + up->out_off,
+			  up->out_len - up->out_off);
+}
+
+static uint64_t fds_of(const struct conn *c)
+{
+	return (c->file != OPENFILE_NONE ? MOVED_FILE : 0u) | (c->up != 0 ? MOVED_PEER_FD : 0u);
+}
+
+static int count_fds(uint64_t fds)
+{
+	return 1 + ((fds & MOVED_FILE) != 0) + ((fds & MOVED_PEER_FD) != 0);
+}
+
+int moved_descriptors_of(const struct conns *cs, uint32_t i)
+{
+	return count_fds(fds_of(conn_at(cs, i)));
+}
+
+static int seal(struct writer *w, size_t *len)
+{
+	uint32_t bytes;
+
+	if (w->full)
+		return -1;
+	bytes = (uint32_t)(w->len - *len);
+	memcpy(w->out + *len, &bytes, sizeof bytes);
+	*len = w->len;
+	return 0;
+}
+
+int moved_write_idle(const struct ups *us, uint32_t u, char *out, size_t size, size_t *len)
+{
+	struct writer w = {out, size, *len, false};
+	const uint32_t bytes = 0;
+
+	put(&w, &bytes, sizeof bytes);
+	put_up(&w, us, up_at(us, u));
+	return seal(&w, len);
 }
 
 int moved_write(const struct conns *cs, uint32_t i, const char *listener, const char *server,
@@ -122,30 +207,28 @@ int moved_write(const struct conns *cs, uint32_t i, const char *listener, const 
 	const struct conn *c = conn_at(cs, i);
 	const struct conn_row *row = conn_row(cs, i);
 	struct writer w = {out, size, *len, false};
-	const uint64_t file_fds = c->file != OPENFILE_NONE;
-	uint32_t bytes = 0;
+	const uint64_t fds = fds_of(c);
+	const uint32_t bytes = 0;
 
 	put(&w, &bytes, sizeof bytes);
-	put_numbers(&w, c, row);
+	put_numbers(&w, OF_ROW, row);
+	put_numbers(&w, OF_CONN, c);
 	put_text(&w, MOVED_STATE, conn_state_name(row->state));
 	put_text(&w, MOVED_CLOSE_REASON, close_reason_name((enum close_reason)c->close_reason));
 	put_field(&w, MOVED_PEER, row->peer, sizeof row->peer);
 	put_text(&w, MOVED_LISTENER, listener);
 	put_text(&w, MOVED_SERVER, server);
 	put_text(&w, MOVED_REQUEST, row->request);
-	if (file_fds != 0)
-		put_field(&w, MOVED_FILE_FDS, &file_fds, sizeof file_fds);
+	if (fds != 0)
+		put_field(&w, MOVED_FILE_FDS, &fds, sizeof fds);
+	if (c->up != 0)
+		put_exchange(&w, cs, c);
 	if (c->in_buf != BUF_NONE)
 		put_field(&w, MOVED_IN, buf_data(&cs->bufs, c->in_buf), c->in_len);
 	if (c->out_buf != BUF_NONE)
 		put_field(&w, MOVED_OUT, buf_data(&cs->bufs, c->out_buf) + c->out_off,
 			  c->out_len - c->out_off);
-	if (w.full)
-		return -1;
-	bytes = (uint32_t)(w.len - *len);
-	memcpy(out + *len, &bytes, sizeof bytes);
-	*len = w.len;
-	return 0;
+	return seal(&w, len);
 }
 
 struct field {
@@ -201,9 +284,10 @@ static bool take_number(struct moved_record *r, const struct field *f)
 		return false;
 	memcpy(&v, f->bytes.p, sizeof v);
 	for (size_t k = 0; k < NUMBERS; k++) {
+		void *const base[] = {[OF_CONN] = &r->conn, [OF_ROW] = &r->row, [OF_UP] = &r->up};
+
 		if (numbers[k].tag == f->tag)
-			return store(numbers[k].in_row ? (void *)&r->row : (void *)&r->conn,
-				     numbers[k].offset, numbers[k].size, v);
+			return store(base[numbers[k].whose], numbers[k].offset, numbers[k].size, v);
 	}
 	return false;
 }
@@ -235,6 +319,69 @@ static bool take_reason(struct moved_record *r, const struct moved_bytes *b)
 	return false;
 }
 
+static bool take_up_state(struct moved_record *r, const struct moved_bytes *b)
+{
+	for (int s = UP_CONNECT; s <= UP_IDLE; s++) {
+		if (same(b, up_state_name((enum up_state)s))) {
+			r->up.state = (uint8_t)s;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool take_method(struct moved_record *r, const struct moved_bytes *b)
+{
+	for (int m = 0; m <= HTTP_OTHER; m++) {
+		if (same(b, http_method_name((enum http_method)m))) {
+			r->up.method = (uint8_t)m;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool take_body_kind(struct moved_record *r, const struct moved_bytes *b)
+{
+	for (int k = HTTP_BODY_NONE; k <= HTTP_BODY_UNTIL_CLOSE; k++) {
+		if (same(b, http_body_kind_name((enum http_body_kind)k))) {
+			r->up.body = (uint8_t)k;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Those of the connection to the peer. */
+static bool take_up_field(struct moved_record *r, const struct field *f)
+{
+	switch (f->tag) {
+	case MOVED_UP_STATE:
+		return take_up_state(r, &f->bytes);
+	case MOVED_UP_METHOD:
+		return take_method(r, &f->bytes);
+	case MOVED_UP_BODY:
+		return take_body_kind(r, &f->bytes);
+	case MOVED_UPSTREAM:
+		r->upstream = f->bytes;
+		return true;
+	case MOVED_UP_PEER:
+		r->up_peer = f->bytes;
+		return true;
+	case MOVED_LOCATION:
+		r->location = f->bytes;
+		return true;
+	case MOVED_UP_IN:
+		r->up_in = f->bytes;
+		return true;
+	case MOVED_UP_OUT:
+		r->up_out = f->bytes;
+		return true;
+	default:
+		return take_number(r, f);
+	}
+}
+
 static bool take_field(struct moved_record *r, const struct field *f)
 {
 	uint64_t v;
@@ -263,8 +410,8 @@ static bool take_field(struct moved_record *r, const struct field *f)
 		if (f->bytes.len != sizeof v)
 			return false;
 		memcpy(&v, f->bytes.p, sizeof v);
-		r->file_fds = (int)v;
-		return v == 1;
+		r->fds = v & (MOVED_FILE | MOVED_PEER_FD);
+		return v != 0 && v == r->fds;
 	case MOVED_IN:
 		r->in = f->bytes;
 		return true;
@@ -272,30 +419,65 @@ static bool take_field(struct moved_record *r, const struct field *f)
 		r->out = f->bytes;
 		return true;
 	default:
-		return take_number(r, f);
+		return take_up_field(r, f);
 	}
+}
+
+static bool sane_up(const struct moved_record *r)
+{
+	const struct up *up = &r->up;
+
+	return r->upstream.len > 0 && r->up_peer.len > 0 && (up->flags & ~UP_FLAGS_KNOWN) == 0 &&
+	       (up->flags & UP_TRANSIENT) == 0 && up->chunk.extra <= CHUNK_EXTRA_MAX &&
+	       up->scanned <= r->up_in.len;
+}
+
+static bool sane_idle(const struct moved_record *r)
+{
+	return sane_up(r) && r->state == CONN_FREE && r->listener.len == 0 && r->fds == 0 &&
+	       r->location.len == 0 && r->in.len == 0 && r->out.len == 0 && r->up_in.len == 0 &&
+	       r->up_out.len == 0;
+}
+
+static bool sane_exchange(const struct moved_record *r)
+{
+	return sane_up(r) && r->location.len > 0 && (r->fds & MOVED_PEER_FD) != 0 &&
+	       (r->up.state != UP_CONNECT || r->up_in.len == 0);
+}
+
+/* No trace of one. */
+static bool sane_without(const struct moved_record *r)
+{
+	return (r->fds & MOVED_PEER_FD) == 0 && r->upstream.len == 0 && r->up_peer.len == 0 &&
+	       r->location.len == 0 && r->up_in.len == 0 && r->up_out.len == 0 &&
+	       (r->state == CONN_SEND || (r->fds == 0 && r->out.len == 0));
 }
 
 /* What a record must keep to, whoever wrote it. */
 static bool sane(const struct moved_record *r)
 {
 	const struct conn *c = &r->conn;
-	bool sending = r->state == CONN_SEND;
 
-	return r->listener.len > 0 && portable(r->state) && c->head_len <= r->in.len &&
-	       c->scanned <= r->in.len - c->head_len && c->chunk.extra <= CHUNK_EXTRA_MAX &&
-	       (c->flags & ~CONN_FLAGS_KNOWN) == 0 && (c->flags & TRANSIENT) == 0 &&
-	       (sending || (r->file_fds == 0 && r->out.len == 0)) &&
-	       (c->file_left == 0 || r->file_fds == 1) && c->file_off <= INT64_MAX &&
-	       c->file_left <= INT64_MAX - c->file_off &&
+	if (r->up.state == UP_IDLE)
+		return sane_idle(r);
+	return r->listener.len > 0 && up_fits((enum up_state)r->up.state, r->state) &&
+	       (r->up.state != UP_FREE ? sane_exchange(r) : sane_without(r)) &&
+	       c->head_len <= r->in.len && c->scanned <= r->in.len - c->head_len &&
+	       c->chunk.extra <= CHUNK_EXTRA_MAX && (c->flags & ~CONN_FLAGS_KNOWN) == 0 &&
+	       (c->flags & TRANSIENT) == 0 && (c->file_left == 0 || (r->fds & MOVED_FILE) != 0) &&
+	       c->file_off <= INT64_MAX && c->file_left <= INT64_MAX - c->file_off &&
 	       (r->state != CONN_BODY || c->head_len > 0);
 }
 
+enum {
+	SEEN_WORDS = 4
+};
+
 /* A field that comes twice: whom to believe? One bit for each tag in use, long ones apart. */
-static bool is_second(uint64_t seen[3], uint16_t tag)
+static bool is_second(uint64_t seen[SEEN_WORDS + 1], uint16_t tag)
 {
 	uint16_t bit = tag & (uint16_t)~MOVED_LONG;
-	uint64_t *word = &seen[tag >= MOVED_LONG ? 2 : bit / 64 % 2];
+	uint64_t *word = &seen[tag >= MOVED_LONG ? SEEN_WORDS : bit / 64 % SEEN_WORDS];
 	uint64_t mask = (uint64_t)1 << bit % 64;
 	bool second = (*word & mask) != 0;
 
@@ -303,13 +485,13 @@ static bool is_second(uint64_t seen[3], uint16_t tag)
 	return second;
 }
 
-static_assert((int)MOVED_FILE_FDS < 128, "is_second has so many bits");
+static_assert((int)MOVED_LOCATION < 64 * SEEN_WORDS, "is_second has so many bits");
 
 int moved_read(const char *message, size_t len, size_t *off, struct moved_record *r)
 {
 	struct field f;
 	size_t end, at = *off + sizeof(uint32_t);
-	uint64_t seen[3] = {0};
+	uint64_t seen[SEEN_WORDS + 1] = {0};
 	bool understood = true;
 	int more;
 
@@ -328,11 +510,20 @@ int moved_descriptors(const char *message, size_t len, size_t off)
 {
 	struct field f;
 	size_t end, at = off + sizeof(uint32_t);
-	int more, count = 1;
+	uint64_t fds = 0;
+	int more, fields = 0;
 
 	if (!record_end(message, len, off, &end))
 		return -1;
-	while ((more = next_field(message, end, &at, &f)) > 0)
-		count += f.tag == MOVED_FILE_FDS;
-	return more < 0 || count > 2 ? -1 : count;
+	while ((more = next_field(message, end, &at, &f)) > 0) {
+		if (f.tag != MOVED_FILE_FDS)
+			continue;
+		fields++;
+		if (f.bytes.len == sizeof fds)
+			memcpy(&fds, f.bytes.p, sizeof fds);
+	}
+	if (more < 0 || fields > 1)
+		return -1;
+	/* Of a kind that is not known: one, as ever. */
+	return fields > 0 && (fds == 0 || fds > (MOVED_FILE | MOVED_PEER_FD)) ? 2 : count_fds(fds);
 }

@@ -8,7 +8,13 @@
  * A message is a struct moved_header, then for MOVED_CONNS `count` records. A record is a u32 with
  * its length in bytes, then fields: u16 tag, u16 length, bytes; or, for tags of MOVED_LONG and
  * above, u16 tag, u16 zero, u32 length, bytes. Descriptors travel beside the message: for each
- * record its socket, then, if field file_fds is 1, the file that it is sending.
+ * record its socket, then, as field file_fds says, the file that it is sending and the connection
+ * to the peer that answers it.
+ *
+ * A proxied exchange is one record: the client's fields and, by tags of their own, those of the
+ * connection to its peer. An idle connection to a peer is a record without a client's fields. Older
+ * programs know neither and refuse both. They know that a file is one descriptor more, and take any
+ * other value of file_fds for the same: a record with two more goes in a message of its own.
  */
 #ifndef DROVER_WORKER_MOVED_H
 #define DROVER_WORKER_MOVED_H
@@ -17,6 +23,7 @@
 #include <stdint.h>
 
 #include "worker/conn.h"
+#include "worker/up.h"
 
 enum {
 	MOVED_MAGIC = 0x564d5244,
@@ -37,9 +44,12 @@ struct moved_header {
 	uint32_t count;
 };
 
-/* At most 253 descriptors go with a message; two for each connection. */
+/* At most 253 descriptors go with a message. Older programs have room for two for each connection,
+ * so that is what is sent. */
 enum {
 	MOVED_BATCH = 64,
+	MOVED_FDS = 2 * MOVED_BATCH,
+	MOVED_FDS_EACH = 3,
 	MOVED_MESSAGE = 192 * 1024,
 	MOVED_LONG = 0x8000
 };
@@ -88,17 +98,47 @@ enum {
 	X(39, CONN, body_us)      \
 	X(40, CONN, first_us)
 
+/* The same of the connection to the peer. X(tag, member). */
+#define MOVED_UP_NUMBERS(X)  \
+	X(128, flags)        \
+	X(129, requests)     \
+	X(130, tries)        \
+	X(131, opened_us)    \
+	X(132, since_us)     \
+	X(133, deadline_us)  \
+	X(134, scanned)      \
+	X(135, body_left)    \
+	X(136, chunk.left)   \
+	X(137, chunk.extra)  \
+	X(138, chunk.step)   \
+	X(139, chunk.digits) \
+	X(140, chunk.stop_at_trailers)
+
 /* Other fields. Names of enums travel as text, since their numbers may differ between versions. */
 enum moved_tag {
 	MOVED_STATE = 100,
 	MOVED_CLOSE_REASON,
-	MOVED_PEER,            /* 16 bytes */
-	MOVED_LISTENER,        /* address as bound */
-	MOVED_SERVER,          /* name; absent: the listener's default */
-	MOVED_REQUEST,         /* text of the row */
-	MOVED_FILE_FDS,        /* number: 1 if a file comes along */
+	MOVED_PEER,     /* 16 bytes */
+	MOVED_LISTENER, /* address as bound */
+	MOVED_SERVER,   /* name; absent: the listener's default */
+	MOVED_REQUEST,  /* text of the row */
+	MOVED_FILE_FDS, /* number: enum moved_fds */
+	MOVED_UP_STATE = 192,
+	MOVED_UP_METHOD,
+	MOVED_UP_BODY,
+	MOVED_UPSTREAM,        /* name */
+	MOVED_UP_PEER,         /* address as configured */
+	MOVED_LOCATION,        /* match, in the server */
 	MOVED_IN = MOVED_LONG, /* bytes of in_buf */
-	MOVED_OUT              /* bytes of out_buf that are still to be sent */
+	MOVED_OUT,             /* bytes of out_buf that are still to be sent */
+	MOVED_UP_IN,           /* the same of the connection to the peer */
+	MOVED_UP_OUT
+};
+
+/* What comes along with the socket, in this order. */
+enum moved_fds {
+	MOVED_FILE = 1 << 0,
+	MOVED_PEER_FD = 1 << 1
 };
 
 struct moved_bytes {
@@ -111,9 +151,11 @@ struct moved_bytes {
 struct moved_record {
 	struct conn conn;
 	struct conn_row row;
-	enum conn_state state;
+	enum conn_state state; /* CONN_FREE: an idle connection to a peer alone */
 	struct moved_bytes listener, server, in, out;
-	int file_fds; /* 0 or 1 */
+	struct up up; /* UP_FREE: none */
+	struct moved_bytes upstream, up_peer, location, up_in, up_out;
+	unsigned fds; /* enum moved_fds */
 };
 
 /*
@@ -123,18 +165,24 @@ struct moved_record {
 int moved_write(const struct conns *cs, uint32_t i, const char *listener, const char *server,
 		char *out, size_t size, size_t *len);
 
+/* The same with a connection to a peer that is idle. */
+int moved_write_idle(const struct ups *us, uint32_t u, char *out, size_t size, size_t *len);
+
 /*
  * Reads the record at *off of a message and moves *off behind it. Returns 1: *r is filled; 0: it is
  * well formed but not understood (refuse it); -1: the message is malformed (refuse the rest).
  */
 int moved_read(const char *message, size_t len, size_t *off, struct moved_record *r);
 
-/* How many descriptors the record at off will take, without understanding the rest: 1 or 2; -1:
- * malformed. */
+/* How many descriptors the record at off will take, without understanding the rest: 1 to
+ * MOVED_FDS_EACH; -1: malformed. */
 int moved_descriptors(const char *message, size_t len, size_t off);
 
-/* Can a connection in this condition travel? Not one that is answered this instant, or with several
- * parts. */
+/* How many go with connection i. */
+int moved_descriptors_of(const struct conns *cs, uint32_t i);
+
+/* Can a connection in this condition travel? Not one that is answered with several parts of a file.
+ */
 bool moved_portable(const struct conns *cs, uint32_t i);
 
 #endif

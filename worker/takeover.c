@@ -12,32 +12,61 @@
 #include <unistd.h>
 
 #include "worker/http/chunk.h"
+#include "worker/http/response.h"
+#include "worker/up.h"
+
+static bool is_socket(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
 
 /* Do both halves of the record name the same descriptor, and is that a socket? */
 static bool has_socket(const struct conns *cs, uint32_t i)
 {
 	int fd = conn_at(cs, i)->fd;
-	struct stat st;
 
-	return fd >= 0 && (uint32_t)fd == conn_row(cs, i)->fd && fstat(fd, &st) == 0 &&
-	       S_ISSOCK(st.st_mode);
+	return fd >= 0 && (uint32_t)fd == conn_row(cs, i)->fd && is_socket(fd);
 }
 
-/* Between two turns a connection is in one of these states. */
-static bool sound_state(const struct conn *c, unsigned state)
+/* Both halves of an exchange name each other, and the peer is one of ours. */
+static bool sound_up(const struct conns *cs, uint32_t i)
 {
-	switch (state) {
-	case CONN_IDLE:
-	case CONN_HEAD:
-	case CONN_LINGER:
-		return c->parts_buf == BUF_NONE;
-	case CONN_BODY:
-		return c->parts_buf == BUF_NONE && c->head_len > 0;
-	case CONN_SEND:
-		return c->parts_buf == BUF_NONE || c->file != OPENFILE_NONE;
-	default:
+	const struct conn *c = conn_at(cs, i);
+	const struct settings *s = cs->settings;
+	const struct up *up;
+
+	if (cs->ups == NULL || c->up > cs->ups->legacy->high)
 		return false;
+	up = up_at(cs->ups, c->up - 1);
+	return up->conn == i && !up->doomed && (up->flags & ~UP_FLAGS_KNOWN) == 0 &&
+	       (up->flags & (UP_MOVING | UP_ARRIVING)) == 0 && up->peer < s->peers_count &&
+	       c->server < s->servers_count &&
+	       up->location < s->servers[c->server].locations_count && up->method <= HTTP_OTHER &&
+	       up->body <= HTTP_BODY_UNTIL_CLOSE && up->out_off <= up->out_len &&
+	       up->scanned <= up->in_len && up->chunk.extra <= CHUNK_EXTRA_MAX &&
+	       is_socket(up->fd) && up->fd != c->fd;
+}
+
+/* Between two turns a connection is in one of these states, and its peer's in one that goes with
+ * it.
+ */
+static bool sound_state(const struct conns *cs, uint32_t i)
+{
+	const struct conn *c = conn_at(cs, i);
+	enum conn_state state = (enum conn_state)conn_row(cs, i)->state;
+	enum up_state up = UP_FREE;
+
+	if (c->up != 0) {
+		if (!sound_up(cs, i))
+			return false;
+		up = (enum up_state)up_at(cs->ups, c->up - 1)->state;
 	}
+	return state < CONN_STATES_COUNT && (c->up == 0) == (up == UP_FREE) && up_fits(up, state) &&
+	       (state != CONN_BODY || c->head_len > 0) &&
+	       (c->parts_buf == BUF_NONE ||
+		(state == CONN_SEND && c->up == 0 && c->file != OPENFILE_NONE));
 }
 
 static bool sound_place(const struct conns *cs, uint32_t i)
@@ -57,13 +86,15 @@ static bool sound_lengths(const struct conn *c)
 	       c->file_left <= INT64_MAX - c->file_off;
 }
 
-/* All of its buffers, or none. */
+/* All of its buffers, with those of its peer's side, or none. */
 static bool claim_buffers(const struct conns *cs, const struct conn *c)
 {
-	const uint32_t buf[] = {c->in_buf, c->out_buf, c->parts_buf};
-	const uint32_t len[] = {c->in_len, c->out_len, 0};
+	static const struct up none = {.state = UP_FREE};
+	const struct up *up = c->up != 0 ? up_at(cs->ups, c->up - 1) : &none;
+	const uint32_t buf[] = {c->in_buf, c->out_buf, c->parts_buf, up->in_buf, up->out_buf};
+	const uint32_t len[] = {c->in_len, c->out_len, 0, up->in_len, up->out_len};
 
-	for (unsigned k = 0; k < 3; k++) {
+	for (unsigned k = 0; k < sizeof buf / sizeof buf[0]; k++) {
 		if (bufs_claim(&cs->bufs, buf[k], len[k]))
 			continue;
 		while (k-- > 0)
@@ -78,8 +109,8 @@ static bool sound(const struct conns *cs, uint32_t i)
 {
 	const struct conn *c = conn_at(cs, i);
 
-	return c->up == 0 && (c->flags & ~CONN_FLAGS_KNOWN) == 0 &&
-	       sound_state(c, conn_row(cs, i)->state) && sound_place(cs, i) && sound_lengths(c) &&
+	return (c->flags & ~CONN_FLAGS_KNOWN) == 0 && sound_state(cs, i) && sound_place(cs, i) &&
+	       sound_lengths(c) &&
 	       (c->file == OPENFILE_NONE || openfiles_claimable(&cs->files, c->file)) &&
 	       has_socket(cs, i) && claim_buffers(cs, c);
 }
@@ -121,6 +152,7 @@ static void drop(struct conns *cs, uint32_t i, struct takeover *t)
 			reset(c->fd);
 	}
 	c->fd = -1;
+	c->up = 0;
 	c->doomed = 0;
 	__atomic_store_n(&conn_row(cs, i)->state, (uint8_t)CONN_FREE, __ATOMIC_RELEASE);
 }
@@ -158,6 +190,54 @@ static void keep(struct conns *cs, uint32_t i, uint64_t unserved_us)
 	conn_count_state(cs, (enum conn_state)row->state);
 	grant(c, row, unserved_us);
 	conn_settle(cs, i);
+	if (c->up != 0)
+		up_keep(cs->ups, c->up - 1, unserved_us);
+}
+
+/* One that no request has, with all that it was sent used. On its way to or from another worker it
+ * is that one's, or nobody's. */
+static bool sound_idle(const struct conns *cs, const struct up *up)
+{
+	return up->state == UP_IDLE && !up->doomed && (up->flags & ~UP_FLAGS_KNOWN) == 0 &&
+	       (up->flags & (UP_MOVING | UP_ARRIVING)) == 0 && up->conn == CONN_NONE &&
+	       up->peer < cs->settings->peers_count && up->in_buf == BUF_NONE &&
+	       up->out_buf == BUF_NONE && is_socket(up->fd);
+}
+
+static bool is_kept(const struct conns *cs, const struct up *up, uint32_t u)
+{
+	return up->conn < cs->row->conns_high && conn_row(cs, up->conn)->state != CONN_FREE &&
+	       conn_at(cs, up->conn)->up == u + 1;
+}
+
+/* Connections to peers, after those of clients: by what the records say alone, since a list may
+ * have been in the middle of a change. */
+static void rebuild_ups(struct conns *cs, uint64_t unserved_us)
+{
+	for (uint32_t u = 0; u < cs->ups->legacy->high; u++) {
+		struct up *up = up_at(cs->ups, u);
+
+		if (up->state == UP_FREE || is_kept(cs, up, u))
+			continue;
+		if (sound_idle(cs, up)) {
+			up_keep(cs->ups, u, unserved_us);
+			continue;
+		}
+		if (!is_socket(up->fd))
+			up->fd = -1;
+		up_drop(cs->ups, u);
+	}
+	ups_settle(cs->ups);
+}
+
+/* Before any of them is armed: nothing may follow links of the old wheel. */
+static void forget_ups(struct ups *us)
+{
+	if (us->legacy->high > us->max)
+		us->legacy->high = us->max;
+	for (uint32_t u = 0; u < us->legacy->high; u++)
+		timer_node_init(&us->up[u].timer);
+	ups_forget(us);
 }
 
 /* Ids are never used again. Rows keep theirs when they become free, so the last one given is in one
@@ -195,6 +275,8 @@ void takeover_rebuild(struct conns *cs, uint64_t unserved_us, struct takeover *t
 
 	*t = (struct takeover){0};
 	forget_all(cs);
+	if (cs->ups != NULL)
+		forget_ups(cs->ups);
 	if (high > cs->max)
 		high = cs->row->conns_high = cs->max;
 	for (uint32_t i = 0; i < high; i++) {
@@ -215,6 +297,8 @@ void takeover_rebuild(struct conns *cs, uint64_t unserved_us, struct takeover *t
 			drop(cs, i, t);
 		}
 	}
+	if (cs->ups != NULL)
+		rebuild_ups(cs, unserved_us);
 	bufs_settle(&cs->bufs);
 	openfiles_settle(&cs->files);
 	/* The lowest record ends on top of the list: what is in use stays dense. */
@@ -238,6 +322,11 @@ static void claim(struct claims *l, int fd)
 		l->fd[l->count++] = fd;
 }
 
+static uint32_t ups_high(const struct conns *cs)
+{
+	return cs->ups != NULL ? cs->ups->legacy->high : 0;
+}
+
 static int by_number(const void *a, const void *b)
 {
 	int x = *(const int *)a, y = *(const int *)b;
@@ -257,12 +346,17 @@ static void claim_all(struct claims *l, const struct conns *cs, const int *mine,
 		if (cs->files.file[k].refs > 0)
 			claim(l, cs->files.file[k].fd);
 	}
+	for (uint32_t u = 0; u < ups_high(cs); u++) {
+		if (up_at(cs->ups, u)->state != UP_FREE)
+			claim(l, up_at(cs->ups, u)->fd);
+	}
 }
 
 void takeover_close_strays(const struct conns *cs, const int *mine, uint32_t count)
 {
-	struct claims l = {calloc(count + cs->row->conns_high + cs->files.high + 1, sizeof(int)),
-			   0};
+	struct claims l = {
+	    calloc(count + cs->row->conns_high + cs->files.high + ups_high(cs) + 1, sizeof(int)),
+	    0};
 	unsigned first = STDERR_FILENO + 1;
 
 	if (l.fd == NULL)

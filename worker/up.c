@@ -30,7 +30,33 @@ static uint32_t ups_max(const struct settings *s)
 
 size_t ups_room(const struct settings *s)
 {
-	return arena_room(((size_t)ups_max(s) + 1) * sizeof(struct up));
+	return arena_room(((size_t)ups_max(s) + 1) * sizeof(struct up)) +
+	       arena_room(sizeof(struct ups_legacy));
+}
+
+const char *up_state_name(enum up_state state)
+{
+	static const char *const names[] = {
+	    [UP_FREE] = "free", [UP_CONNECT] = "connect", [UP_HEAD] = "head",
+	    [UP_BODY] = "body", [UP_RELAY] = "relay",     [UP_IDLE] = "idle"};
+
+	return (size_t)state < sizeof names / sizeof names[0] ? names[state] : "unknown";
+}
+
+bool up_fits(enum up_state state, enum conn_state conn)
+{
+#define IN(state) (1u << CONN_##state)
+	static const uint16_t fits[] = {
+	    [UP_FREE] = IN(IDLE) | IN(HEAD) | IN(BODY) | IN(SEND) | IN(LINGER),
+	    [UP_CONNECT] = IN(BODY) | IN(RESPOND) | IN(SEND),
+	    [UP_HEAD] = IN(BODY) | IN(RESPOND) | IN(SEND),
+	    [UP_BODY] = IN(RESPOND) | IN(SEND),
+	    [UP_RELAY] = IN(RELAY),
+	    [UP_IDLE] = 0,
+	};
+#undef IN
+
+	return (size_t)state < sizeof fits / sizeof fits[0] && (fits[state] >> conn & 1) != 0;
 }
 
 static void less(uint64_t *gauge)
@@ -39,12 +65,12 @@ static void less(uint64_t *gauge)
 }
 
 /* What a process that died had in hand is nobody's any more. */
-static void empty(struct ups *us)
+void ups_forget(struct ups *us)
 {
 	board_bury_peers(us->cs->board, us->cs->worker_row);
 	board_set(&us->cs->row->up_conns, 0);
 	board_set(&us->cs->row->up_idle, 0);
-	us->high = us->open = 0;
+	us->open = us->idle_all = 0;
 	us->free = us->doomed = UP_NONE;
 	timer_init(&us->timer, &us->up[0].timer, sizeof us->up[0], us->cs->clock->now_us);
 	for (uint32_t p = 0; p < us->cs->settings->peers_count; p++)
@@ -55,16 +81,12 @@ int ups_init(struct ups *us, struct conns *cs, struct arena *arena)
 {
 	*us = (struct ups){.cs = cs, .max = ups_max(cs->settings), .epoll_fd = -1};
 	us->up = arena_take(arena, ((size_t)us->max + 1) * sizeof us->up[0]);
+	us->legacy = arena_take(arena, sizeof *us->legacy);
 	us->idle = calloc((size_t)cs->settings->peers_count + 1, sizeof us->idle[0]);
-	if (us->up == NULL || us->idle == NULL)
+	if (us->up == NULL || us->legacy == NULL || us->idle == NULL)
 		return -1;
-	empty(us);
+	ups_forget(us);
 	return 0;
-}
-
-void ups_forget(struct ups *us)
-{
-	empty(us);
 }
 
 void ups_free(struct ups *us)
@@ -82,7 +104,7 @@ uint32_t up_of_event(const struct ups *us, uint64_t data)
 {
 	uint32_t u = (uint32_t)data;
 
-	return u < us->high && !us->up[u].doomed && data == data_of(us, u) ? u : UP_NONE;
+	return u < us->legacy->high && !us->up[u].doomed && data == data_of(us, u) ? u : UP_NONE;
 }
 
 static uint32_t take_record(struct ups *us)
@@ -91,8 +113,8 @@ static uint32_t take_record(struct ups *us)
 
 	if (u != UP_NONE)
 		us->free = us->up[u].link;
-	else if (us->high < us->max)
-		u = us->high++;
+	else if (us->legacy->high < us->max)
+		u = us->legacy->high++;
 	return u;
 }
 
@@ -110,6 +132,7 @@ static void idle_add(struct ups *us, uint32_t u)
 		l->last = u;
 	l->first = u;
 	l->count++;
+	us->idle_all++;
 	board_add(&peer_traffic(us, us->up[u].peer)->idle, 1);
 	board_add(&us->cs->row->up_idle, 1);
 }
@@ -128,6 +151,7 @@ static void idle_remove(struct ups *us, uint32_t u)
 	else
 		l->last = up->prev;
 	l->count--;
+	us->idle_all--;
 	up->link = up->prev = UP_NONE;
 	less(&peer_traffic(us, up->peer)->idle);
 	less(&us->cs->row->up_idle);
@@ -158,9 +182,24 @@ static int dial(const struct peer *p)
 	return -1;
 }
 
+static void count_open(struct ups *us, uint32_t u)
+{
+	us->open++;
+	board_add(&peer_traffic(us, us->up[u].peer)->open, 1);
+	board_add(&us->cs->row->up_conns, 1);
+	board_add(&us->cs->row->fds, 1);
+}
+
+static int poll_up(struct ups *us, uint32_t u, int how)
+{
+	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+				.data.u64 = data_of(us, u)};
+
+	return epoll_ctl(us->epoll_fd, how, us->up[u].fd, &e);
+}
+
 static uint32_t open_new(struct ups *us, uint32_t peer)
 {
-	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
 	uint32_t u = take_record(us);
 	struct up *up;
 	int fd;
@@ -183,16 +222,12 @@ static uint32_t open_new(struct ups *us, uint32_t peer)
 			  .prev = UP_NONE,
 			  .conn = CONN_NONE,
 			  .peer = peer,
-			  .number = ++us->numbers,
+			  .number = ++us->legacy->numbers,
 			  .state = UP_CONNECT,
 			  .opened_us = us->cs->clock->now_us};
 	timer_node_init(&up->timer);
-	us->open++;
-	board_add(&peer_traffic(us, peer)->open, 1);
-	board_add(&us->cs->row->up_conns, 1);
-	board_add(&us->cs->row->fds, 1);
-	e.data.u64 = data_of(us, u);
-	if (epoll_ctl(us->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0)
+	count_open(us, u);
+	if (poll_up(us, u, EPOLL_CTL_ADD) == 0)
 		return u;
 	up_close(us, u);
 	return UP_NONE;
@@ -233,15 +268,26 @@ uint32_t up_take(struct ups *us, uint32_t peer, bool fresh, bool careful)
 	return u != UP_NONE ? u : open_new(us, peer);
 }
 
+/* A request in hand, for all workers to see. */
+static void count_active(struct ups *us, uint32_t u)
+{
+	board_add(&peer_traffic(us, us->up[u].peer)->active, 1);
+	(void)board_shared_add(&peer_row(us, us->up[u].peer)->active, 1);
+}
+
+void up_join(struct ups *us, uint32_t u, uint32_t conn)
+{
+	us->up[u].conn = conn;
+	conn_at(us->cs, conn)->up = u + 1;
+	count_active(us, u);
+}
+
 void up_assign(struct ups *us, uint32_t u, uint32_t conn)
 {
 	struct up *up = up_at(us, u);
 	struct peer_traffic_row *t = peer_traffic(us, up->peer);
 
-	up->conn = conn;
-	conn_at(us->cs, conn)->up = u + 1;
-	board_add(&t->active, 1);
-	(void)board_shared_add(&peer_row(us, up->peer)->active, 1);
+	up_join(us, u, conn);
 	board_add(&t->requests, 1);
 	if (up->requests++ > 0) {
 		board_add(&t->reused, 1);
@@ -273,13 +319,14 @@ int up_connected(struct ups *us, uint32_t u)
 
 /* Ending. */
 
-static bool may_stay(const struct ups *us, uint32_t u)
+/* May the connection, not yet in a record perhaps, be kept idle? */
+static bool may_stay(const struct ups *us, const struct up *up)
 {
-	const struct up *up = up_at(us, u);
-	const struct upstream *p = up_upstream(us, u);
+	const struct settings *s = us->cs->settings;
+	const struct upstream *p = &s->upstreams[s->peers[up->peer].upstream];
 	uint64_t now = us->cs->clock->now_us;
 
-	return (up->flags & UP_KEEP) != 0 && !us->cs->draining && p->keepalive_conns > 0 &&
+	return !us->cs->draining && p->keepalive_conns > 0 &&
 	       (p->keepalive_requests == 0 || up->requests < p->keepalive_requests) &&
 	       (p->keepalive_max_age_us == 0 || now - up->opened_us < p->keepalive_max_age_us);
 }
@@ -293,7 +340,7 @@ void up_release(struct ups *us, uint32_t u)
 		return;
 	up_part(us, u);
 	buf_drop(&us->cs->bufs, &up->in_buf);
-	if (!may_stay(us, u) || up->out_buf != BUF_NONE) {
+	if ((up->flags & UP_KEEP) == 0 || !may_stay(us, up) || up->out_buf != BUF_NONE) {
 		up_close(us, u);
 		return;
 	}
@@ -313,7 +360,7 @@ void up_close(struct ups *us, uint32_t u)
 
 	if (up->doomed)
 		return;
-	if (up->state == UP_IDLE)
+	if (up->state == UP_IDLE && (up->flags & UP_MOVING) == 0)
 		idle_remove(us, u);
 	up_part(us, u);
 	close(up->fd);
@@ -366,4 +413,115 @@ void up_set_deadline(struct ups *us, uint32_t u, uint64_t at_us)
 	/* One that fires too early is armed again then. */
 	if (at_us != 0 && (armed == 0 || armed > at_us + ((uint64_t)1 << TIMER_TICK_SHIFT)))
 		timer_arm(&us->timer, u, at_us);
+}
+
+/* Handover. */
+
+uint32_t up_adopt(struct ups *us, const struct up *from)
+{
+	bool idle = from->state == UP_IDLE;
+	uint32_t u;
+	struct up *up;
+
+	if (idle && (!may_stay(us, from) ||
+		     us->idle[from->peer].count >=
+			 us->cs->settings->upstreams[us->cs->settings->peers[from->peer].upstream]
+			     .keepalive_conns))
+		return UP_NONE;
+	u = take_record(us);
+	if (u == UP_NONE)
+		return UP_NONE;
+	up = up_at(us, u);
+	*up = *from;
+	up->number = ++us->legacy->numbers;
+	up->conn = CONN_NONE;
+	up->link = up->prev = UP_NONE;
+	up->doomed = 0;
+	timer_node_init(&up->timer);
+	count_open(us, u);
+	if (idle) {
+		up->flags |= UP_ARRIVING;
+		idle_add(us, u);
+	}
+	return u;
+}
+
+void up_withdraw(struct ups *us, uint32_t u)
+{
+	idle_remove(us, u);
+	us->up[u].flags |= UP_MOVING;
+	up_unwatch(us, u);
+}
+
+void up_settle_in(struct ups *us, uint32_t u)
+{
+	if ((us->up[u].flags & UP_MOVING) != 0)
+		idle_add(us, u);
+	us->up[u].flags &= (uint16_t) ~(UP_MOVING | UP_ARRIVING);
+	if (up_watch(us, u) != 0)
+		up_close(us, u);
+}
+
+void up_unwatch(struct ups *us, uint32_t u)
+{
+	(void)epoll_ctl(us->epoll_fd, EPOLL_CTL_DEL, us->up[u].fd, NULL);
+}
+
+int up_watch(struct ups *us, uint32_t u)
+{
+	/* Its timer may have gone off on the way. */
+	up_set_deadline(us, u, us->up[u].deadline_us);
+	/* After a crash it is still there, but edges that were fetched would not come again. */
+	if (poll_up(us, u, EPOLL_CTL_MOD) == 0)
+		return 0;
+	return poll_up(us, u, EPOLL_CTL_ADD);
+}
+
+/* After a crash. */
+
+void up_keep(struct ups *us, uint32_t u, uint64_t unserved_us)
+{
+	struct up *up = up_at(us, u);
+
+	timer_node_init(&up->timer);
+	up->link = up->prev = UP_NONE;
+	up->flags &= (uint16_t)~UP_READY;
+	count_open(us, u);
+	if (up->state == UP_IDLE)
+		idle_add(us, u);
+	else
+		count_active(us, u);
+	if (up->deadline_us != 0)
+		up_set_deadline(us, u, up->deadline_us + unserved_us);
+}
+
+void up_drop(struct ups *us, uint32_t u)
+{
+	struct up *up = up_at(us, u);
+
+	if (up->fd >= 0)
+		close(up->fd);
+	up->fd = -1;
+	up->doomed = 0;
+	up->in_buf = up->out_buf = BUF_NONE;
+	up->state = UP_FREE;
+}
+
+void ups_settle(struct ups *us)
+{
+	us->free = UP_NONE;
+	for (uint32_t u = us->legacy->high; u-- > 0;) {
+		if (us->up[u].state == UP_FREE) {
+			us->up[u].link = us->free;
+			us->free = u;
+		}
+	}
+}
+
+void ups_watch_idle(struct ups *us)
+{
+	for (uint32_t u = 0; u < us->legacy->high; u++) {
+		if (us->up[u].state == UP_IDLE && !us->up[u].doomed && up_watch(us, u) != 0)
+			up_close(us, u);
+	}
 }

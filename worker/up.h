@@ -26,6 +26,8 @@ enum up_state {
 	UP_IDLE
 };
 
+/* The values travel with a connection from one version of the program to another: they are never
+ * renumbered. */
 enum up_flag {
 	UP_READABLE = 1 << 0,   /* an edge said so and recv has not said EAGAIN since */
 	UP_PEER_DONE = 1 << 1,  /* the peer has closed its side: recv until 0 */
@@ -40,7 +42,16 @@ enum up_flag {
 	UP_READY = 1 << 10      /* on the ready list */
 };
 
-/* One connection to a peer. Times are CLOCK_MONOTONIC microseconds. */
+/* Flags of its way to another worker, at the other end of the word; and all that there are. A
+ * record with others comes from a newer program: a new flag is added here. */
+enum {
+	UP_ARRIVING = 1 << 14, /* idle: came from another worker and is not acknowledged yet */
+	UP_MOVING = 1 << 15,   /* idle: on its way to another worker, on no list of ours */
+	UP_FLAGS_KNOWN = ((1 << 11) - 1) | UP_ARRIVING | UP_MOVING
+};
+
+/* One connection to a peer. Times are CLOCK_MONOTONIC microseconds. Fields that must survive a
+ * handover have a tag in worker/moved.h. */
 struct up {
 	struct timer_node timer;
 	int32_t fd;        /* owned; -1 once closed */
@@ -84,17 +95,23 @@ struct up_list {
 	uint32_t count;
 };
 
+/* In the arena: what the records alone do not tell a standby. */
+struct ups_legacy {
+	uint32_t high;    /* records ever used */
+	uint32_t numbers; /* given out */
+};
+
 struct ups {
 	struct conns *cs;
 	struct up *up; /* in the arena, by index */
+	struct ups_legacy *legacy;
 	uint32_t max;
-	uint32_t high;
 	uint32_t free;
 	uint32_t doomed;
-	uint32_t numbers;
 	uint32_t open;
 	struct timer timer;
 	struct up_list *idle; /* by peer */
+	uint32_t idle_all;    /* on these lists */
 	int epoll_fd;
 	uint64_t tag; /* of epoll's data; number and index are added */
 };
@@ -102,9 +119,14 @@ struct ups {
 size_t ups_room(const struct settings *s);
 /* Returns 0, or -1 with errno. */
 int ups_init(struct ups *us, struct conns *cs, struct arena *arena);
-/* After a crash: all of them are forgotten, their descriptors are nobody's. */
-void ups_forget(struct ups *us);
 void ups_free(struct ups *us);
+
+/* The name of a state. */
+const char *up_state_name(enum up_state state);
+
+/* Between two turns: can a client's record be in this state while its connection to a peer is in
+ * that one (UP_FREE: it has none), so that another process can go on with them? */
+bool up_fits(enum up_state state, enum conn_state conn);
 
 static inline struct up *up_at(const struct ups *us, uint32_t u)
 {
@@ -135,6 +157,37 @@ uint32_t up_take(struct ups *us, uint32_t peer, bool fresh, bool careful);
  * or up_close(). */
 void up_assign(struct ups *us, uint32_t u, uint32_t conn);
 void up_part(struct ups *us, uint32_t u);
+
+/*
+ * Handover. A record for a connection that another worker had: `from` holds what travelled, with
+ * state, descriptor, buffers, peer and location of this worker. An idle one is on its peer's list
+ * (UP_ARRIVING, until up_settle_in()); any other is up_join()ed to its client's record. Nothing is
+ * polled yet. Returns UP_NONE if there is no room, or its peer has enough idle ones; all is still
+ * the caller's then.
+ */
+uint32_t up_adopt(struct ups *us, const struct up *from);
+void up_join(struct ups *us, uint32_t u, uint32_t conn);
+
+/* An idle one leaves, or comes back from the way: it is on its list (and polled), or on none. */
+void up_withdraw(struct ups *us, uint32_t u);
+void up_settle_in(struct ups *us, uint32_t u);
+
+/* Out of epoll, and (back) into it with its timer armed: what is there is told at once. Returns 0,
+ * or -1 with errno. */
+void up_unwatch(struct ups *us, uint32_t u);
+int up_watch(struct ups *us, uint32_t u);
+
+/*
+ * After a crash, for worker/takeover.c: forget all but the records; then for each record in use one
+ * of the others: it goes on (its lists, counts and timer are made anew, its client's record names
+ * it), or its descriptor is closed; then settle makes the list of free records, and idle ones are
+ * polled.
+ */
+void ups_forget(struct ups *us);
+void up_keep(struct ups *us, uint32_t u, uint64_t unserved_us);
+void up_drop(struct ups *us, uint32_t u);
+void ups_settle(struct ups *us);
+void ups_watch_idle(struct ups *us);
 
 /* UP_CONNECT: has it been established? Returns 0, or the error. */
 int up_connected(struct ups *us, uint32_t u);

@@ -250,8 +250,20 @@ static void poll_conn(struct worker *w, uint32_t i)
 static void unwatch(void *arg, uint32_t i)
 {
 	struct worker *w = arg;
+	const struct conn *c = conn_at(&w->conns, i);
 
-	(void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, conn_at(&w->conns, i)->fd, NULL);
+	(void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+	if (c->up != 0)
+		up_unwatch(&w->ups, c->up - 1);
+}
+
+/* The peer's side of what it does. */
+static void watch_up(struct worker *w, uint32_t i)
+{
+	const struct conn *c = conn_at(&w->conns, i);
+
+	if (!c->doomed && c->up != 0 && up_watch(&w->ups, c->up - 1) != 0)
+		conn_close(&w->conns, i, CLOSE_NO_ROOM, true);
 }
 
 static void watch(void *arg, uint32_t i)
@@ -259,6 +271,7 @@ static void watch(void *arg, uint32_t i)
 	struct worker *w = arg;
 
 	poll_conn(w, i);
+	watch_up(w, i);
 	http_resume(w->http, i);
 }
 
@@ -336,6 +349,7 @@ static enum handover_state go_on_giving(struct worker *w, struct handover_out *o
 
 	if (state != HANDOVER_BROKEN)
 		state = handover_send(o, &w->conns, &ops);
+	ups_bury(&w->ups);
 	conns_bury(&w->conns);
 	return state;
 }
@@ -851,8 +865,10 @@ static void rearm(struct worker *w)
 			continue;
 		if (epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, conn_at(&w->conns, i)->fd, &e) != 0)
 			poll_conn(w, i);
+		watch_up(w, i);
 		http_resume(w->http, i);
 	}
+	ups_watch_idle(&w->ups);
 }
 
 static void tell_of_takeover(const struct takeover *t, const struct blackbox *b, int signal,
@@ -920,7 +936,6 @@ static void take_over(struct worker *w)
 	board_add(&w->row->takeovers, 1);
 	forget_heap(w);
 	takeover_rebuild(&w->conns, unserved_us, &t);
-	ups_forget(&w->ups);
 	close_strays(w);
 	w->http->files = files_new(w->env->settings, &w->conns.files, w->row);
 	if (w->http->files == NULL ||
@@ -1017,6 +1032,8 @@ static void end(struct worker *w)
 	stop_giving(w, &w->gift);
 	if (w->row->conns > 0)
 		(void)http_force(w->http);
+	ups_close_idle(&w->ups);
+	ups_bury(&w->ups);
 	conns_bury(&w->conns);
 	if (w->row->state == WORKER_DRAINING)
 		tell_outcome(w);

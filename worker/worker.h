@@ -25,7 +25,8 @@ enum control_kind {
 			      the last one */
 	CONTROL_GUARD,     /* the standby is gone: clone another one */
 	CONTROL_TAKE,      /* connections come by the descriptor that is with this message */
-	CONTROL_GIVE,      /* up to arg_us idle connections go by the descriptor that is with it */
+	CONTROL_GIVE,      /* up to arg_us idle connections and relays go by the descriptor that is
+			      with it */
 	/* worker to master */
 	CONTROL_READY = 64, /* accepting from now on */
 	CONTROL_REOPENED,

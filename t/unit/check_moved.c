@@ -208,7 +208,7 @@ START_TEST(test_all_fields)
 	ck_assert_mem_eq(r.in.p, buf_data(&cs.bufs, c->in_buf), 100);
 	ck_assert_uint_eq(r.out.len, 293);
 	ck_assert_mem_eq(r.out.p, buf_data(&cs.bufs, c->out_buf) + 7, 293);
-	ck_assert_int_eq(r.file_fds, 1);
+	ck_assert_uint_eq(r.fds, MOVED_FILE);
 }
 END_TEST
 
@@ -570,7 +570,7 @@ START_TEST(test_flipped)
 				ck_assert_uint_le(r.conn.scanned, r.in.len - r.conn.head_len);
 				ck_assert_int_eq(r.state, CONN_SEND);
 				ck_assert_int_eq(moved_descriptors(out, out_len, 0),
-						 1 + r.file_fds);
+						 1 + (r.fds & 1) + (r.fds >> 1 & 1));
 			}
 			out[at] = was;
 		}

@@ -131,6 +131,10 @@ void proxy_timer(struct http *h, uint32_t u)
 
 	if (up->doomed || up->deadline_us == 0)
 		return;
+	/* On its way to another worker: armed again by whoever has it then. */
+	if ((up->flags & UP_MOVING) != 0 ||
+	    (i != CONN_NONE && (conn_at(h->cs, i)->flags & CONN_MOVING) != 0))
+		return;
 	if (up->deadline_us > proxy_now(h)) {
 		up_set_deadline(h->ups, u, up->deadline_us);
 		return;

@@ -292,6 +292,18 @@ const char *http_fault_name(enum http_fault fault)
 	return name_of[fault];
 }
 
+const char *http_body_kind_name(enum http_body_kind kind)
+{
+	static const char *const name_of[] = {
+	    [HTTP_BODY_NONE] = "none",
+	    [HTTP_BODY_LENGTH] = "length",
+	    [HTTP_BODY_CHUNKED] = "chunked",
+	    [HTTP_BODY_UNTIL_CLOSE] = "until close",
+	};
+
+	return (size_t)kind < sizeof name_of / sizeof name_of[0] ? name_of[kind] : "unknown";
+}
+
 enum http_body_kind http_response_body(const struct http_response *r, enum http_method of_request)
 {
 	if (of_request == HTTP_HEAD || is_bodiless(r->status) || r->status == 304)

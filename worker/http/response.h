@@ -110,6 +110,8 @@ enum http_body_kind {
 	HTTP_BODY_UNTIL_CLOSE
 };
 
+const char *http_body_kind_name(enum http_body_kind kind);
+
 /*
  * What follows the head (RFC 9112 6.3): nothing after HEAD, 1xx, 204, 304 and a 2xx to CONNECT,
  * whatever lengths they give. After a 101 come the bytes of the other protocol.

@@ -515,7 +515,8 @@ void http_resume(struct http *h, uint32_t i)
 		return;
 	if ((h->cs->draining || (c->flags & CONN_STAYS) != 0) && quiet)
 		conn_set_deadline(h->cs, i, now_us(h) + STAY_GRACE_US);
-	else if (c->in_len > c->head_len && (row->state == CONN_IDLE || row->state == CONN_HEAD))
+	else if (c->up != 0 ||
+		 (c->in_len > c->head_len && (row->state == CONN_IDLE || row->state == CONN_HEAD)))
 		conn_ready(h->cs, i);
 	conn_settle(h->cs, i);
 }
