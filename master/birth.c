@@ -25,7 +25,7 @@
  * terminal or a service manager sends to the whole process group: they are meant for the master,
  * who tells its children.
  */
-static void reset_signals(void)
+void birth_reset_signals(void)
 {
 	static const int ignored[] = {SIGPIPE, SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
 				      SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH};
@@ -86,7 +86,7 @@ static _Noreturn void live(const struct child *c, const struct birth *b, int con
 	};
 	char error[256], name[16];
 
-	reset_signals();
+	birth_reset_signals();
 	take_row(c, b);
 	b->forget(b->forget_arg, c);
 	setproctitle("-drover: worker %u gen %u", c->slot, b->gen->number);

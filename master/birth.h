@@ -28,4 +28,7 @@ struct birth {
  */
 int birth_worker(struct child *c, const struct birth *b);
 
+/* In a child: signals as a program finds them, but for those that are meant for the master. */
+void birth_reset_signals(void);
+
 #endif

@@ -21,6 +21,7 @@
 #include "master/load.h"
 #include "master/notify.h"
 #include "master/policy.h"
+#include "master/prober_child.h"
 #include "master/realm.h"
 #include "master/rebalance.h"
 #include "master/reopen.h"
@@ -60,6 +61,7 @@ struct master {
 	struct reopen reopen;
 	struct rebalance rebalance;
 	struct upgrade upgrade;
+	struct prober_child prober;
 	bool upgrade_asked; /* once nothing else is under way */
 	uint64_t return_until_us;
 	char return_why[300];
@@ -95,6 +97,7 @@ static void forget(void *arg, const struct child *self)
 		close(m->upgrade.out_fd);
 	if (m->realm->heir)
 		inherit_forget(m->realm->heir);
+	prober_child_forget(&m->prober);
 	listen_forget(&m->realm->listeners, self->share.fds, self->share.count);
 	for (uint32_t i = 0; i < slots_children(&m->slots); i++) {
 		if (slots_child(&m->slots, i)->control_fd >= 0)
@@ -422,6 +425,7 @@ static void upgrade_go(struct master *m)
 	}
 	errlog(ERRLOG_NOTICE, "upgrade: executing %s", r->options->program);
 	fflush(stdout);
+	prober_child_kill(&m->prober, m->now_us);
 	upgrade_execute(r, &state, why, sizeof(why));
 	upgrade_failed(m, why);
 	upgrade_forget(&state);
@@ -658,7 +662,8 @@ static void bury_dead(struct master *m)
 			carry_workers(m);
 		if (waitpid(info.si_pid, &status, WNOHANG) != info.si_pid)
 			return;
-		if (!upgrade_died(&m->upgrade, info.si_pid, status))
+		if (!upgrade_died(&m->upgrade, info.si_pid, status) &&
+		    !prober_child_died(&m->prober, info.si_pid, status, m->now_us))
 			slots_died(&m->slots, info.si_pid, status, m->now_us);
 		info.si_pid = 0;
 	}
@@ -702,6 +707,7 @@ static void reopen_turn(struct master *m)
 	if (outcome == REOPEN_NONE)
 		return;
 	use_error_log(m->realm->gen);
+	prober_child_reopen(&m->prober);
 	rows_reopened(&m->realm->board, outcome == REOPEN_DONE ? RESULT_OK : RESULT_FAILED);
 	errlog(ERRLOG_NOTICE, "logs reopened%s",
 	       outcome == REOPEN_DONE ? "" : ", but not all of them");
@@ -747,6 +753,7 @@ static void wait_for_post(struct master *m)
 	    rebalance_next_us(&m->rebalance),
 	    upgrade_checks(&m->upgrade) ? m->upgrade.deadline_us : 0,
 	    m->phase == RETURNING ? m->return_until_us : 0,
+	    prober_child_next_us(&m->prober, m->now_us),
 	    m->tick_us,
 	};
 	nfds_t n = 0;
@@ -781,6 +788,18 @@ static void read_time(struct master *m)
 	       " ms: everybody gets that much more time",
 	       late_us / 1000);
 	slots_postpone(&m->slots, m->now_us, late_us);
+	prober_child_postpone(&m->prober, m->now_us, late_us);
+}
+
+/* It goes on while workers drain, whose requests go by what it finds, and leaves after the last of
+ * them. */
+static void prober_turn(struct master *m)
+{
+	bool wanted = m->phase == RUNNING || (m->phase == STOPPING && !m->over);
+
+	prober_child_tend(&m->prober, wanted ? m->realm->gen : NULL, m->now_us);
+	if (m->over && m->prober.state != PROBER_NONE && m->prober.state != PROBER_KILLED)
+		m->over = false;
 }
 
 static void turn(struct master *m)
@@ -803,6 +822,7 @@ static void turn(struct master *m)
 	if (m->phase == STOPPING)
 		m->over = stop_step(&m->stop, &m->slots, m->realm->generations,
 				    &m->realm->listeners, m->now_us);
+	prober_turn(m);
 	reopen_turn(m);
 	rebalance_turn(m);
 	tick(m);
@@ -836,6 +856,9 @@ static int open_master(struct master *m)
 		return -1;
 	m->slots.forget = forget;
 	m->slots.forget_arg = m;
+	m->prober.forget = forget;
+	m->prober.forget_arg = m;
+	m->prober.board = &r->board;
 	m->slots.rundir_fd = r->daemon.lock_fd;
 	m->workers_asked = NOBODY_ASKED;
 	m->last_number = r->heir && r->heir->restoring ? r->heir->state.last : r->gen->number;
@@ -918,7 +941,8 @@ static void begin(struct master *m)
 
 int supervise(struct realm *realm)
 {
-	struct master m = {.realm = realm, .signal_fd = -1, .upgrade = UPGRADE_IDLE};
+	struct master m = {
+	    .realm = realm, .signal_fd = -1, .upgrade = UPGRADE_IDLE, .prober = {.control_fd = -1}};
 
 	if (open_master(&m)) {
 		daemon_report(&realm->daemon, 1, strerror(errno));

@@ -278,6 +278,15 @@
 	  "Must grow with each rotation of the logs. If not, drover goes on writing to the old file: have logrotate call droverctl reopen or send USR1") \
 	X(ENUM, uint32_t, reopen_result, , "result", FULL, "What came of the last reopening",      \
 	  "failed: the files before are still written to. The error log says which could not be opened: mostly its folder is missing or not the master's to write") \
+	X(ID, uint64_t, prober_pid, , "", FULL, "Process id of the prober, which checks peers and resolves their names; 0 = there is none", "") \
+	X(ID, uint64_t, prober_generation, , "", FULL, "Configuration generation that the prober works by", "") \
+	X(TIME, uint64_t, prober_started_us, , "us", FULL, "When the prober started", "") \
+	X(TIME, uint64_t, prober_beat_us, , "us", FULL, "Heartbeat of the prober",                 \
+	  "More than 3 s ago: it is stopped or hangs, and what is known of peers grows old. After hang it is ended and started again") \
+	X(COUNTER, uint64_t, prober_starts, , "", FULL, "Probers started",                         \
+	  "Grows by one with each reload and upgrade. Growth without them means deaths: compare prober_deaths") \
+	X(COUNTER, uint64_t, prober_deaths, , "", FULL, "Probers that died unasked: exit, signal or hang", \
+	  "Should stay 0. The error log names the signal; what is known of peers grows old meanwhile and then counts as unknown") \
 	X(TEXT, char, reload_error, [512], "", BRIEF, "Why the last reload failed: file, line, reason", \
 	  "Mend what it names, check with drover -t, reload again")                                \
 	X(TEXT, char, upgrade_error, [512], "", BRIEF, "Why the last upgrade failed",              \

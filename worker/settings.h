@@ -223,6 +223,25 @@ enum {
 	HASH_NAME_MAX = 64
 };
 
+/* Statuses from low to high, both included. */
+struct status_range {
+	uint16_t low, high;
+};
+
+/* How the peers of an upstream are checked. */
+struct check_settings {
+	bool on;          /* there is a check {} */
+	const char *path; /* of a GET; NULL: a connection is enough */
+	const char *host; /* of the Host field; NULL: the peer's address */
+	const char
+	    *body; /* must occur in the beginning of the answer's body; NULL: anything does */
+	struct status_range *status; /* that are well */
+	uint32_t status_count;
+	uint64_t interval_us, timeout_us;
+	uint32_t fall, rise; /* checks in a row that bring a peer down, and up again */
+	uint32_t port;       /* instead of the peer's; 0 = that */
+};
+
 /* A pool of peers. */
 struct upstream {
 	const char *name;
@@ -239,7 +258,8 @@ struct upstream {
 	uint64_t keepalive_idle_us;
 	uint64_t keepalive_max_age_us; /* 0 = no limit */
 	uint32_t max_head;             /* bytes of a response's head */
-	uint32_t row;                  /* of the board */
+	struct check_settings check;
+	uint32_t row; /* of the board */
 	struct conf_pos pos;
 };
 
