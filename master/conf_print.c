@@ -373,6 +373,22 @@ static void print_hash(const struct printer *p, const struct upstream *u)
 		u->hash_name != NULL ? u->hash_name : "");
 }
 
+static void print_check(struct printer *p, const struct check_settings *c)
+{
+	open_section(p, "check", NULL);
+	print_options(p, table_in("upstream", "check"));
+	indent(p);
+	fputs("status = {", p->out);
+	for (uint32_t i = 0; i < c->status_count; i++) {
+		const struct status_range *r = &c->status[i];
+
+		fprintf(p->out, r->low == r->high ? "%s \"%u\"" : "%s \"%u-%u\"", i == 0 ? "" : ",",
+			r->low, r->high);
+	}
+	fputs(" }\n", p->out);
+	close_section(p);
+}
+
 static void print_upstream(struct printer *p, const struct upstream *u)
 {
 	static const char *const parts[] = {"deadlines", "keepalive"};
@@ -387,6 +403,8 @@ static void print_upstream(struct printer *p, const struct upstream *u)
 		print_options(p, table_in("upstream", parts[i]));
 		close_section(p);
 	}
+	if (u->check.on)
+		print_check(p, &u->check);
 	for (uint32_t i = 0; i < u->peers_count; i++) {
 		const struct peer *peer = &p->settings->peers[u->first_peer + i];
 

@@ -230,6 +230,19 @@ static const struct conf_option upstream_keepalive[] = {
     {.name = NULL},
 };
 
+static const struct conf_option check[] = {
+    {STRING("path", CONF_TEXT, upstream, check.path, NULL)},
+    {STRING("host", CONF_FIELD, upstream, check.host, NULL)},
+    {LIST("status", "{ \"200-399\" }")},
+    {STRING("body", CONF_TEXT, upstream, check.body, NULL)},
+    {DURATION("interval", upstream, check.interval_us, "2s", DAY)},
+    {DURATION("timeout", upstream, check.timeout_us, "1s", DAY)},
+    {COUNT("fall", upstream, check.fall, "3", 1, 1000)},
+    {COUNT("rise", upstream, check.rise, "2", 1, 1000)},
+    {COUNT("port", upstream, check.port, "0", 0, 65535)},
+    {.name = NULL},
+};
+
 static const struct conf_option peer[] = {
     {COUNT("weight", peer, weight, "1", 1, 1000)},
     {COUNT("max_conns", peer, max_conns, "0", 0, 1000000)},
@@ -245,6 +258,12 @@ static const struct conf_option upstream[] = {
     {OWN("hash", NULL)},
     {COUNT("retries", upstream, retries, "1", 0, 100)},
     {SIZE32("max_head", upstream, max_head, "32k", 1 * KIB, 60 * KIB)},
+    {DURATION("eject_max", upstream, eject_max_us, "5m", DAY)},
+    {COUNT("error_rate", upstream, error_rate, "0", 0, 100)},
+    {DURATION("error_window", upstream, error_window_us, "10s", DAY)},
+    {COUNT("error_requests", upstream, error_requests, "20", 1, 100000)},
+    {DURATION("slow_start", upstream, slow_start_us, "0s", DAY)},
+    {SECTION("check", check)},
     {SECTION("deadlines", upstream_deadlines)},
     {SECTION("keepalive", upstream_keepalive)},
     {SECTION("peer", peer), .titled = true},

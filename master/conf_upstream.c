@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "master/conf_health.h"
 #include "master/conf_value.h"
 #include "master/pool.h"
 #include "shm/suggest.h"
@@ -208,7 +209,7 @@ static void check_keepalive(struct conf_fill *f, cfg_t *sec, const struct upstre
 
 static void fill_upstream(struct conf_fill *f, cfg_t *sec)
 {
-	static const char *const parts[] = {"deadlines", "keepalive"};
+	static const char *const parts[] = {"deadlines", "keepalive", "check"};
 	uint32_t n = add_upstream(f, sec, pool_strdup(f->pool, conf_tree_title(sec)));
 	struct upstream *u = &f->s->upstreams[n];
 	struct conf_index seen = {.pool = f->scratch};
@@ -229,6 +230,7 @@ static void fill_upstream(struct conf_fill *f, cfg_t *sec)
 		if (conf_tree_title(peer) != NULL)
 			fill_peer(f, peer, &seen);
 	}
+	conf_health_fill(f, sec, part(sec, "check"), u);
 	check_peers(f, sec, u);
 	check_keepalive(f, sec, u);
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "master/generation.h"
+#include "worker/clock.h"
 #include "worker/settings.h"
 
 enum {
@@ -26,6 +27,7 @@ enum {
 	UPSTREAMS_MIN = 64,
 	PEERS_MIN = 256,
 	KEY_BYTES = 192,
+	JUST_NAMED = 1, /* as a time: before any */
 	NO_ROW = UINT32_MAX
 };
 
@@ -149,6 +151,7 @@ static void upstream_name(const struct board *b, uint32_t row, const char *key)
 	struct upstream_row *r = board_upstream(b, row);
 
 	strlcpy(r->name, key, sizeof(r->name));
+	memset(r->balance, 0, sizeof(r->balance)); /* it has not been in force yet */
 }
 
 static uint32_t *upstream_used(const struct board *b, uint32_t row)
@@ -191,6 +194,20 @@ static void peer_name(const struct board *b, uint32_t row, const char *key)
 	board_shared_set(&r->fails, 0);
 	board_shared_set(&r->failed_us, 0);
 	board_shared_set(&r->failed_until_us, 0);
+	board_shared_set(&r->eject_series, 0);
+	board_shared_set(&r->rate_now, 0);
+	board_shared_set(&r->rate_before, 0);
+	board_shared_set(&r->told, PEER_TOLD_NONE);
+	board_shared_set(&r->told_weight, 0);
+	board_shared_set(&r->told_us, 0);
+	board_shared_set(&r->told_uid, 0);
+	board_shared_set(&r->returned_us, JUST_NAMED);
+	/* The prober's words: none checks a peer that is in no configuration in force. */
+	r->check_state = CHECK_UNKNOWN;
+	r->check_reason = CHECK_FAILED_NONE;
+	r->check_detail = 0;
+	board_set(&r->check_until_us, 0);
+	board_set(&r->checked_us, 0);
 }
 
 static uint32_t *peer_used(const struct board *b, uint32_t row)
@@ -387,6 +404,16 @@ static int assign_upstreams(struct book *k, struct generation *g)
 	return 0;
 }
 
+/* A peer that is new in an upstream which was in force before begins slowly. */
+static void welcome(const struct board *b, const struct settings *s, const struct peer *p)
+{
+	struct peer_row *r = board_peer(b, p->row);
+	const struct upstream_row *u = board_upstream(b, s->upstreams[p->upstream].row);
+
+	if (board_shared_get(&r->returned_us) == JUST_NAMED)
+		board_shared_set(&r->returned_us, u->balance[0] != '\0' ? clock_now_us() : 0);
+}
+
 static int assign_peers(struct book *k, struct generation *g)
 {
 	struct settings *s = g->settings;
@@ -397,6 +424,7 @@ static int assign_peers(struct book *k, struct generation *g)
 		s->peers[i].row = book_row(k, key);
 		if (s->peers[i].row == NO_ROW)
 			return -1;
+		welcome(k->board, s, &s->peers[i]);
 	}
 	return 0;
 }
@@ -517,6 +545,9 @@ static void settle_peer(const struct board *b, const struct settings *s, const s
 {
 	struct peer_row *r = board_peer(b, p->row);
 
+	/* Back in the configuration, or no longer down by it. */
+	if ((r->used == 0 || r->down > p->down) && r->upstream_row == s->upstreams[p->upstream].row)
+		board_shared_set(&r->returned_us, clock_now_us());
 	board_write_begin(&r->seq);
 	r->weight = p->weight;
 	r->max_conns = p->max_conns;

@@ -151,6 +151,15 @@ static const struct board_enum worker_state_enum[] = {WORKER_STATES(X)};
 #define X(sym, text) {"master_state", text, MASTER_##sym},
 static const struct board_enum master_state_enum[] = {MASTER_STATES(X)};
 #undef X
+#define X(sym, text) {"check_state", text, CHECK_##sym},
+static const struct board_enum check_state_enum[] = {CHECK_STATES(X)};
+#undef X
+#define X(sym, text) {"check_reason", text, CHECK_FAILED_##sym},
+static const struct board_enum check_reason_enum[] = {CHECK_REASONS(X)};
+#undef X
+#define X(sym, text) {"peer_order", text, PEER_TOLD_##sym},
+static const struct board_enum peer_order_enum[] = {PEER_ORDERS(X)};
+#undef X
 #define X(sym, text) {"result", text, RESULT_##sym},
 static const struct board_enum result_enum[] = {RESULTS(X)};
 #undef X
@@ -159,21 +168,33 @@ CONN_STATES(X)
 WORKER_STATES(X)
 MASTER_STATES(X)
 RESULTS(X)
+CHECK_STATES(X)
+CHECK_REASONS(X)
+PEER_ORDERS(X)
+#undef X
+
+#define X(sym, text) [CHECK_FAILED_##sym] = (text),
+static const char *const check_reasons[] = {CHECK_REASONS(X)};
 #undef X
 
 static const struct {
 	const struct board_enum *texts;
 	uint32_t count;
 } enums[] = {
-    {conn_state_enum, DIM(conn_state_enum)},
-    {worker_state_enum, DIM(worker_state_enum)},
-    {master_state_enum, DIM(master_state_enum)},
-    {result_enum, DIM(result_enum)},
+    {conn_state_enum, DIM(conn_state_enum)},     {worker_state_enum, DIM(worker_state_enum)},
+    {master_state_enum, DIM(master_state_enum)}, {result_enum, DIM(result_enum)},
+    {check_state_enum, DIM(check_state_enum)},   {check_reason_enum, DIM(check_reason_enum)},
+    {peer_order_enum, DIM(peer_order_enum)},
 };
 
 const char *conn_state_name(unsigned state)
 {
 	return state < DIM(conn_states) ? conn_states[state] : "?";
+}
+
+const char *check_reason_name(unsigned reason)
+{
+	return reason < DIM(check_reasons) ? check_reasons[reason] : "?";
 }
 
 const char *worker_state_name(unsigned state)

@@ -18,6 +18,7 @@
 #define DROVER_SHM_BOARD_H
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -257,6 +258,13 @@ static inline uint64_t board_shared_get(const uint64_t *word)
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
+/* From a value that it must still have; false: another writer was faster, *from is its value. */
+static inline bool board_shared_swap(uint64_t *word, uint64_t *from, uint64_t to)
+{
+	return __atomic_compare_exchange_n(word, from, to, false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED);
+}
+
 /* Returns what it was. */
 static inline uint64_t board_shared_set(uint64_t *word, uint64_t n)
 {
@@ -281,6 +289,7 @@ static inline void board_write_end(uint32_t *seq)
 
 const char *conn_state_name(unsigned state);
 const char *worker_state_name(unsigned state);
+const char *check_reason_name(unsigned reason);
 
 enum conn_state {
 #define X(sym, text) CONN_##sym,
@@ -301,6 +310,24 @@ enum master_state {
 	MASTER_STATES(X)
 #undef X
 	MASTER_STATES_COUNT
+};
+
+enum check_state {
+#define X(sym, text) CHECK_##sym,
+	CHECK_STATES(X)
+#undef X
+};
+
+enum check_reason {
+#define X(sym, text) CHECK_FAILED_##sym,
+	CHECK_REASONS(X)
+#undef X
+};
+
+enum peer_order {
+#define X(sym, text) PEER_TOLD_##sym,
+	PEER_ORDERS(X)
+#undef X
 };
 
 enum result {

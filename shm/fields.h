@@ -99,6 +99,30 @@
 	X(OK, "ok")                                                                                \
 	X(FAILED, "failed")
 
+/* What the prober's checks say of a peer. */
+#define CHECK_STATES(X)                                                                            \
+	X(UNKNOWN, "unknown")                                                                      \
+	X(UP, "up")                                                                                \
+	X(WARNED, "warned")                                                                        \
+	X(DOWN, "down")
+
+/* Why the last check of a peer failed. */
+#define CHECK_REASONS(X)                                                                           \
+	X(NONE, "none")                                                                            \
+	X(CONNECT, "cannot connect")                                                               \
+	X(TIMEOUT, "no answer in time")                                                            \
+	X(CLOSED, "closed early")                                                                  \
+	X(RESPONSE, "bad response")                                                                \
+	X(STATUS, "unwanted status")                                                               \
+	X(BODY, "body lacks the text")                                                             \
+	X(LOCAL, "the prober itself failed")
+
+/* What the operator said of a peer, by droverctl peer. */
+#define PEER_ORDERS(X)                                                                             \
+	X(NONE, "none")                                                                            \
+	X(DRAIN, "drain")                                                                          \
+	X(DOWN, "down")
+
 /*
  * The next three tables take a second macro, which they hand to each row, so that a row can become
  * a field or an enum.
@@ -487,6 +511,23 @@
 	X(TIME, uint64_t, failed_us, , "us", FULL, "When the failures in a row began (several writers: atomic exchange)", "See fails") \
 	X(TIME, uint64_t, failed_until_us, , "us", BRIEF, "Until when the peer is left alone; 0 = it is not (several writers: atomic exchange)", "The peer failed max_fails times: look at it, and at connect_failures and timeouts") \
 	X(COUNTER, uint64_t, ejections, , "", FULL, "Times the peer was left alone for its failures (several writers: atomic add)", "Growing: the peer comes and goes; look at its own log") \
+	X(GAUGE, uint64_t, eject_series, , "", FULL, "Times in a row that the peer was left alone, each twice as long as the one before (several writers: atomic exchange)", "Forgiven step by step while the peer is well; droverctl peer UPSTREAM PEER up forgives it at once") \
+	X(ID, uint64_t, rate_now, , "", DEBUG, "Requests and errors of this half of error_window (several writers: compare and swap)", "") \
+	X(ID, uint64_t, rate_before, , "", DEBUG, "Requests and errors of the half before (several writers: atomic exchange)", "") \
+	X(TIME, uint64_t, returned_us, , "us", FULL, "When the peer came (back) into its pool; slow_start begins then, or at failed_until_us (several writers: atomic exchange)", "") \
+	X(ENUM, uint64_t, told, , "peer_order", BRIEF, "What droverctl peer said of it (several writers: atomic exchange)", "drain: no new requests; down: none at all. droverctl peer UPSTREAM PEER up takes it back") \
+	X(GAUGE, uint64_t, told_weight, , "", FULL, "Weight that droverctl peer gave it, plus one; 0 = as configured (several writers: atomic exchange)", "droverctl peer UPSTREAM PEER weight default takes it back") \
+	X(TIME, uint64_t, told_us, , "us", FULL, "When droverctl peer last changed it (several writers: atomic exchange)", "") \
+	X(ID, uint64_t, told_uid, , "", FULL, "User who did (several writers: atomic exchange)", "") \
+	X(ENUM, uint32_t, check_state, , "check_state", BRIEF, "What the checks say of the peer, until check_until_us", "down: as many checks in a row failed as fall says, and no requests go there. check_reason says why; see the peer's own log") \
+	X(ENUM, uint32_t, check_reason, , "check_reason", FULL, "Why the last check that failed did", "check_detail has the error number or status that belongs to it") \
+	X(ID, uint64_t, check_detail, , "", FULL, "What belongs to check_reason: an error number or a status", "") \
+	X(TIME, uint64_t, check_until_us, , "us", FULL, "Until when check_state counts; then the peer counts as unknown, which is up", "In the past: the prober does not check any more, see prober_beat_us") \
+	X(TIME, uint64_t, checked_us, , "us", FULL, "When the last check ended", "Longer ago than interval and timeout: the prober hangs, see prober_beat_us") \
+	X(GAUGE, uint64_t, check_took_us, , "us", FULL, "How long the last check took", "Near timeout: the peer is about to fail its checks for being slow") \
+	X(COUNTER, uint64_t, checks, , "", FULL, "Checks done", "Standing still with check {} configured: see prober_beat_us") \
+	X(COUNTER, uint64_t, check_failures, , "", FULL, "Checks that failed", "Growing: check_reason says why the last one did; one that fails now and then is a peer near its limit") \
+	X(COUNTER, uint64_t, check_falls, , "", FULL, "Times the checks brought the peer down", "Often: the peer comes and goes. See its own log, or raise fall or timeout if it only is slow at times") \
 	X(ID, uint32_t, weight, , "", BRIEF, "Its share of the requests, against its like", "")        \
 	X(ID, uint32_t, max_conns, , "requests", FULL, "Most requests in hand over all workers; 0 = no limit", "") \
 	X(ID, uint16_t, backup, , "", FULL, "1: used when no other peer is well", "")                   \

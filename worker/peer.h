@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is known of a peer, by all workers together: shared words of its row on the board, each
- * changed by one atomic operation. Peers are named by their index in settings.
+ * changed by one atomic operation, and what the prober writes there. Peers are named by their index
+ * in settings.
  */
 #ifndef DROVER_WORKER_PEER_H
 #define DROVER_WORKER_PEER_H
 
 #include "worker/up.h"
+
+enum {
+	PEER_SLOW_SCALE = 10, /* of weights in a pool with slow_start */
+	PEER_RETRY_MOST_S = 60
+};
 
 /* The peer's rows on the board: that of all workers, and this worker's. */
 struct peer_row *peer_row(const struct ups *us, uint32_t peer);
@@ -15,15 +21,32 @@ struct peer_traffic_row *peer_traffic(const struct ups *us, uint32_t peer);
 /* Requests that the peer has in hand, over all workers. */
 uint64_t peer_active(const struct ups *us, uint32_t peer);
 
-/* How much of its pool's requests the peer is to get now, in proportion to the others. */
+/*
+ * How much of its pool's requests the peer is to get now, in proportion to the others, never 0: its
+ * weight, or that which droverctl gave it; in a pool with slow_start PEER_SLOW_SCALE times as much,
+ * so that one of 1 can grow, and less of it while the peer has only just come back.
+ */
 uint64_t peer_weight(const struct ups *us, uint32_t peer);
 
-/* May requests go to this peer now? It is well, and has fewer in hand than it may have. */
+/* May requests go to this peer now? It is well, is meant to be used, and has fewer in hand than it
+ * may have. */
 bool peer_well(const struct ups *us, uint32_t peer);
 
-/* The peer did (not) do what it should: a number of failures in a row has it left alone for a
- * while. */
+/* The same for a request that belongs to a session of this peer, which may still go to one that
+ * drains. */
+bool peer_takes_session(const struct ups *us, uint32_t peer);
+
+/* Seconds, 1 to PEER_RETRY_MOST_S, after which a peer of the pool may take requests again, if none
+ * does now. */
+uint32_t peer_retry_after_s(const struct ups *us, const struct upstream *pool);
+
+/* The peer did (not) do what it should: too many failures in a row, or among its requests, have it
+ * left alone for a while. */
 void peer_failed(struct ups *us, uint32_t peer);
-void peer_succeeded(struct ups *us, uint32_t peer);
+void peer_answered(struct ups *us, uint32_t peer, int status);
+
+/* What droverctl peer asks for. uid: who asked. */
+void peer_tell(struct ups *us, uint32_t peer, enum peer_order order, uint64_t uid);
+void peer_tell_weight(struct ups *us, uint32_t peer, bool given, uint32_t weight, uint64_t uid);
 
 #endif

@@ -228,6 +228,12 @@ struct status_range {
 	uint16_t low, high;
 };
 
+enum {
+	CHECK_PATH_MAX = 512,
+	CHECK_HOST_MAX = 256,
+	CHECK_BODY_MAX = 256 /* of the text that must occur */
+};
+
 /* How the peers of an upstream are checked. */
 struct check_settings {
 	bool on;          /* there is a check {} */
@@ -259,7 +265,12 @@ struct upstream {
 	uint64_t keepalive_max_age_us; /* 0 = no limit */
 	uint32_t max_head;             /* bytes of a response's head */
 	struct check_settings check;
-	uint32_t row; /* of the board */
+	uint64_t eject_max_us;    /* the longest that a peer is left alone for */
+	uint32_t error_rate;      /* percent of requests that have it left alone, too; 0 = off */
+	uint64_t error_window_us; /* over so long */
+	uint32_t error_requests;  /* and of so many requests at least */
+	uint64_t slow_start_us;   /* for a peer that came back to its whole weight; 0 = at once */
+	uint32_t row;             /* of the board */
 	struct conf_pos pos;
 };
 

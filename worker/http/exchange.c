@@ -388,7 +388,9 @@ static enum step send_reply(struct http *h, uint32_t i, const char *base)
 
 struct reply_ctx exchange_ctx(const struct http *h, uint32_t i)
 {
-	return (struct reply_ctx){.clock = h->cs->clock, .server = exchange_server(h, i)};
+	return (struct reply_ctx){.clock = h->cs->clock,
+				  .server = exchange_server(h, i),
+				  .retry_after_s = h->retry_after_s};
 }
 
 /* Answers with an error where the request is not to be looked at any further. */

@@ -160,6 +160,17 @@ static enum step fail(struct http *h, uint32_t i, const char *base, int status)
 	return exchange_error(h, i, base, status, CLOSE_ERROR);
 }
 
+/* No peer takes requests: that is said at once, and when it may be otherwise. */
+static enum step nobody(struct http *h, uint32_t i, const char *base, const struct upstream *pool)
+{
+	enum step step;
+
+	h->retry_after_s = peer_retry_after_s(h->ups, pool);
+	step = fail(h, i, base, 503);
+	h->retry_after_s = 0;
+	return step;
+}
+
 /*
  * Finds a peer for the request and gives it to it. avoid: one that has just failed, or UINT32_MAX.
  * Returns STEP_AGAIN, or what an error's answer came to.
@@ -176,7 +187,7 @@ static enum step attempt(struct http *h, uint32_t i, const char *base, const str
 		uint32_t peer = balance_pick(h->ups, pool, avoid, key), u;
 
 		if (peer == BALANCE_NONE)
-			return fail(h, i, base, 503);
+			return nobody(h, i, base, pool);
 		u = up_take(h->ups, peer, fresh, careful);
 		if (u != UP_NONE)
 			return give(h, i, base, ctx, u, tries) ? STEP_AGAIN : fail(h, i, base, 500);

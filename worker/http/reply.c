@@ -275,7 +275,8 @@ static int make_page_reply(struct reply *r, const struct reply_ctx *ctx, int sta
 	if (status == 405)
 		put_text(r, "Allow: " ALLOWED_METHODS "\r\n");
 	if (status == 503)
-		put_text(r, "Retry-After: 1\r\n");
+		reply_field(r, "Retry-After", "%u",
+			    ctx->retry_after_s != 0 ? ctx->retry_after_s : 1);
 	return reply_finish(r, ctx);
 }
 

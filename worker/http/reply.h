@@ -74,6 +74,7 @@ struct reply_ctx {
 	const struct http_request *req;  /* NULL: the request could not be read */
 	const char *path;                /* normal form (path.h), or NULL */
 	size_t path_len;
+	uint32_t retry_after_s; /* of a 503; 0 = 1 */
 };
 
 /* Empties the reply (not its text's bytes) before it is built. */
@@ -93,7 +94,7 @@ int reply_finish(struct reply *r, const struct reply_ctx *ctx);
 /*
  * Whole replies. Error bodies: the location's error page for the status, else a small built-in HTML
  * page; none for HEAD. reply_error is also for refusals, where ctx->req may be NULL or half filled.
- * 405 carries Allow, 503 Retry-After: 1, 416 is made by files.c.
+ * 405 carries Allow, 503 Retry-After, 416 is made by files.c.
  */
 void reply_error(struct reply *r, const struct reply_ctx *ctx, int status);
 void reply_redirect(struct reply *r, const struct reply_ctx *ctx, int status, const char *target,

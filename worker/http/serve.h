@@ -35,6 +35,7 @@ struct http {
 	struct trace_key key;    /* of the ids that this worker makes */
 	bool lame_duck;          /* the health location says 503, every response is the last on its
 				    connection */
+	uint32_t retry_after_s;  /* of the 503 that is being made; 0 = not known */
 	struct http_request req; /* of the event being served */
 	struct reply reply;
 	struct http_response response; /* of a peer */
