@@ -59,6 +59,7 @@ enum location_kind {
 	LOCATION_PROXY,
 	LOCATION_METRICS,
 	LOCATION_STATUS_PAGE,
+	LOCATION_FASTCGI,
 	LOCATION_CRASH /* the worker dies of it; only builds for tests can be configured so */
 };
 
@@ -121,6 +122,13 @@ struct location {
 	struct header_setting *request_headers; /* PROXY: fields set in what goes to the peer;
 						   merged from outside in */
 	uint32_t request_headers_count;
+	/* FASTCGI, whose root and index are those of files, and upstream and fields those of PROXY.
+	 */
+	bool static_files;      /* files below root that are no scripts are served from there */
+	const char *script;     /* that answers where a path names none; NULL: none does */
+	const char *split_path; /* the suffix of scripts, ""; never NULL */
+	struct header_setting *params; /* variables that take the place of those made */
+	uint32_t params_count;
 	uint64_t max_body;
 	uint32_t id; /* index in its server */
 	struct conf_pos pos;
@@ -270,7 +278,8 @@ struct upstream {
 	uint64_t error_window_us; /* over so long */
 	uint32_t error_requests;  /* and of so many requests at least */
 	uint64_t slow_start_us;   /* for a peer that came back to its whole weight; 0 = at once */
-	uint32_t row;             /* of the board */
+	bool fastcgi;                  /* its peers speak FastCGI */
+	uint32_t row;                  /* of the board */
 	struct conf_pos pos;
 };
 
