@@ -242,6 +242,8 @@
 	  "Hardly ever from a real client. If one needs long trailers, send them as headers or in the body") \
 	Y(X, BODY_TOO_LARGE, body_too_large, 413, "body longer than max_body",                     \
 	  "If real uploads are hit, raise max_body of that location, not of the server")           \
+	Y(X, LENGTH_REQUIRED, length_required, 411, "body without Content-Length for a FastCGI peer (RFC 3875 4.1.2)", \
+	  "A client that sends its body in chunks: have it say the length, or send it to a peer that speaks HTTP") \
 	Y(X, PATH, path, 400, "path: bad escape, encoded slash or NUL, overlong UTF-8, or climbing above the root", \
 	  "Scanners looking for files above the root. If real links are hit, mend their escapes; encoded slashes are refused on purpose")
 
@@ -445,6 +447,7 @@
 	X(COUNTER, uint64_t, up_retries, , "requests", FULL, "Requests tried again on another peer", "It grows while a peer is down or restarts; steadily without that, see droverctl upstreams for the peer that fails") \
 	X(COUNTER, uint64_t, up_cancelled, , "requests", FULL, "Requests to peers given up because the client went away or its time was up", "Clients that give up: peers are slower than clients are patient") \
 	X(COUNTER, uint64_t, up_bad_responses, , "responses", BRIEF, "Answers of peers that were no proper or no whole HTTP response", "Each was a 502 or was cut: the error log names the peer and what was wrong") \
+	X(COUNTER, uint64_t, up_error_lines, , "lines", FULL, "Lines that FastCGI applications wrote to their standard error", "They are in the error log, twenty a minute: warnings and errors of the application, to be mended there") \
 	X(COUNTER, uint64_t, up_timeouts, , "", BRIEF, "Times a peer let the deadline connect, response or between pass", "The peer is overloaded or hangs, or the deadline is too short for what it does") \
 	CLOSE_REASONS(CLOSE_REASON_FIELD, X)                                                                     \
 	DEADLINES(DEADLINE_FIELD, X)                                                                         \

@@ -13,6 +13,7 @@
 
 #include "shm/arena.h"
 #include "worker/conn.h"
+#include "worker/http/fcgi.h"
 #include "worker/timer.h"
 
 #define UP_NONE UINT32_MAX
@@ -86,6 +87,7 @@ struct up {
 	/* The response's body, as far as it is still to come. */
 	uint64_t body_left;
 	struct chunk_state chunk;
+	struct fcgi_state fcgi;
 };
 
 /* Idle connections of one peer: most recently used first. */

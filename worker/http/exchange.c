@@ -497,6 +497,14 @@ static void build(struct http *h, const struct reply_ctx *ctx)
 	case LOCATION_PROXY: /* goes another way before it comes to here */
 		reply_error(&h->reply, ctx, 502);
 		break;
+	case LOCATION_FASTCGI: /* what is no script */
+		if (!ctx->location->static_files)
+			reply_error(&h->reply, ctx, 404);
+		else if (h->req.method != HTTP_GET && h->req.method != HTTP_HEAD)
+			reply_error(&h->reply, ctx, 405);
+		else
+			files_reply(h->files, &h->reply, ctx);
+		break;
 	case LOCATION_METRICS:
 		pages_metrics(&h->pages, &h->reply, ctx);
 		break;

@@ -221,6 +221,15 @@ static void complain(struct files *f, const struct reply_ctx *ctx, int status, i
 			       "cannot serve %s from %s: %s", ctx->path, dir, strerror(error));
 }
 
+/* Scripts are run, and never shown. */
+static bool is_script(const struct location *loc, const struct files_entry *e)
+{
+	size_t len = loc->kind == LOCATION_FASTCGI ? strlen(loc->split_path) : 0;
+
+	return len > 0 && e->rel_len >= len &&
+	       memcmp(e->rel + e->rel_len - len, loc->split_path, len) == 0;
+}
+
 /* Fills *r, or returns -1 with errno. */
 static int try_reply(struct files *f, struct reply *r, const struct reply_ctx *ctx,
 		     struct files_entry *e, uint64_t hash)
@@ -237,6 +246,8 @@ static int try_reply(struct files *f, struct reply *r, const struct reply_ctx *c
 		if (now != e && f->found.error != 0 && (f->found.status == 403 || f->found.no_root))
 			complain(f, ctx, f->found.status, f->found.error, f->found.no_root);
 		reply_error(r, ctx, now->status);
+	} else if (is_script(ctx->location, now)) {
+		reply_error(r, ctx, 404);
 	} else {
 		if ((now->listing ? load_listing(f, r, ctx, now)
 				  : load_variant(f, r, ctx, now, &which)) < 0) {
@@ -263,6 +274,24 @@ static void reply_slowly(struct files *f, struct reply *r, const struct reply_ct
 	if (status != 404)
 		complain(f, ctx, status, errno, false);
 	reply_error(r, ctx, status);
+}
+
+int files_seek(struct files *f, const struct reply_ctx *ctx, char *rel, size_t size)
+{
+	struct files_entry *e;
+	uint64_t hash;
+
+	files_cache_turn(&f->cache, ctx->clock->now_us);
+	hash = files_cache_hash(&f->cache, ctx->location, ctx->path, ctx->path_len);
+	e = files_cache_find(&f->cache, ctx->location, ctx->path, ctx->path_len, hash);
+	e = refresh(f, ctx, e, hash);
+	if (e == NULL)
+		return files_find_status(errno);
+	if (e->rel_len >= size)
+		return 404;
+	memcpy(rel, e->rel, e->rel_len);
+	rel[e->rel_len] = '\0';
+	return e->status;
 }
 
 void files_reply(struct files *f, struct reply *r, const struct reply_ctx *ctx)

@@ -32,6 +32,12 @@ void files_abandon(struct files *f);
  */
 void files_reply(struct files *f, struct reply *r, const struct reply_ctx *ctx);
 
+/*
+ * Where the path at ctx leads below its location's root, as files_reply() would find it: the
+ * status, and with 200 the name of the file, or of the folder to be listed, in rel.
+ */
+int files_seek(struct files *f, const struct reply_ctx *ctx, char *rel, size_t size);
+
 /* Once a second: forgets files not used for a while (a minute), so that descriptors go back.
  * Bounded work a call. */
 void files_tick(struct files *f, const struct clock *c);

@@ -14,6 +14,9 @@
 #include "worker/http/serve.h"
 #include "worker/up.h"
 
+/* Is the request at ctx one for a peer? */
+bool proxy_wants(struct http *h, const struct reply_ctx *ctx);
+
 /*
  * Begins the exchange for the request in h->req, whose head is at base and whose location ctx
  * names. The caller keeps the head and what has come behind it in the record: STEP_AGAIN. Or an

@@ -12,6 +12,7 @@
 #include "worker/balance.h"
 #include "worker/errlog.h"
 #include "worker/http/body.h"
+#include "worker/http/fastcgi.h"
 #include "worker/http/forward.h"
 #include "worker/http/route.h"
 
@@ -21,7 +22,7 @@ static bool is_idempotent(unsigned method)
 	       method == HTTP_PUT || method == HTTP_DELETE;
 }
 
-static const char *address_of(const struct conn_row *row, char text[INET6_ADDRSTRLEN])
+const char *proxy_address_of(const struct conn_row *row, char text[INET6_ADDRSTRLEN])
 {
 	if (row->family == 4)
 		return inet_ntop(AF_INET, row->peer + 12, text, INET6_ADDRSTRLEN);
@@ -79,7 +80,7 @@ static int write_head(struct http *h, uint32_t i, const char *base, const struct
 	    .path = ctx->path,
 	    .path_len = ctx->path_len,
 	    .peer = h->settings->peers[up->peer].address,
-	    .address = address_of(row, address),
+	    .address = proxy_address_of(row, address),
 	    .scheme = "http",
 	    .trusted = is_trusted(ctx->location, row),
 	    .upgrade = (up->flags & UP_UPGRADE) != 0,
@@ -93,7 +94,13 @@ static int write_head(struct http *h, uint32_t i, const char *base, const struct
 	    .drop_tracestate = !keeps_state,
 	};
 
-	return forward_request(h->reply.text, PROXY_HEAD_MOST, &f);
+	int len;
+
+	if (!up->fcgi.on)
+		return forward_request(h->reply.text, PROXY_HEAD_MOST, &f);
+	len = forward_request(h->reply.text + PROXY_HEAD_MOST, REPLY_TEXT_SIZE - PROXY_HEAD_MOST,
+			      &f);
+	return len < 0 ? -1 : fastcgi_write_head(h, i, base, ctx, up, (size_t)len);
 }
 
 static void describe(struct http *h, struct up *up, const char *base, const struct reply_ctx *ctx)
@@ -101,13 +108,14 @@ static void describe(struct http *h, struct up *up, const char *base, const stru
 	up->location = ctx->location->id;
 	up->method = h->req.method;
 	up->flags &= UP_READABLE | UP_PEER_DONE;
+	up->fcgi = (struct fcgi_state){.on = ctx->location->kind == LOCATION_FASTCGI};
 	if (h->req.minor == 0)
 		up->flags |= UP_OLD_CLIENT;
 	if (h->req.chunked)
 		up->flags |= UP_CHUNK_IN;
 	if (is_idempotent(h->req.method))
 		up->flags |= UP_IDEMPOTENT;
-	if (forward_may_upgrade(base, &h->req))
+	if (!up->fcgi.on && forward_may_upgrade(base, &h->req))
 		up->flags |= UP_UPGRADE;
 }
 
@@ -199,12 +207,21 @@ static enum step attempt(struct http *h, uint32_t i, const char *base, const str
 	return fail(h, i, base, 502);
 }
 
+bool proxy_wants(struct http *h, const struct reply_ctx *ctx)
+{
+	return ctx->location->kind == LOCATION_PROXY ||
+	       (ctx->location->kind == LOCATION_FASTCGI && fastcgi_finds_script(h, ctx));
+}
+
 enum step proxy_begin(struct http *h, uint32_t i, const char *base, const struct reply_ctx *ctx)
 {
 	struct conn *c = conn_at(h->cs, i);
 	bool body = h->req.chunked || h->req.content_length > 0;
 	enum step step;
 
+	/* CGI tells the length of a body before it (RFC 3875 4.2). */
+	if (h->req.chunked && ctx->location->kind == LOCATION_FASTCGI)
+		return exchange_refuse(h, i, base, HTTP_REFUSED_LENGTH_REQUIRED);
 	if (body) {
 		step = body_begin(h, i, base);
 		if (step != STEP_NEXT)
@@ -266,7 +283,7 @@ static void repeat(struct http *h, uint32_t i, uint32_t avoid, unsigned tries, b
 	ctx.base = buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
 	ctx.req = &h->req;
 	status = exchange_find(h, i, &ctx);
-	if (status != 0 || ctx.location->kind != LOCATION_PROXY) {
+	if (status != 0 || !proxy_wants(h, &ctx)) {
 		proxy_answer(h, i, 502);
 		return;
 	}

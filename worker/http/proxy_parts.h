@@ -7,6 +7,7 @@
 #ifndef DROVER_WORKER_HTTP_PROXY_PARTS_H
 #define DROVER_WORKER_HTTP_PROXY_PARTS_H
 
+#include <netinet/in.h>
 #include <sys/uio.h>
 
 #include "worker/http/piece.h"
@@ -63,6 +64,15 @@ void proxy_bad_response(struct http *h, uint32_t u, const char *what);
 
 /* An answer that is no proper or no whole one. */
 void proxy_count_bad(struct http *h, const struct up *up);
+
+/* The client's, as text; NULL: it came by a unix socket. */
+const char *proxy_address_of(const struct conn_row *row, char text[INET6_ADDRSTRLEN]);
+
+/*
+ * The head in h->response goes to the client, with the first piece of the body behind it. raw[0 ..
+ * len): what came behind the head. Returns the bytes used of it; -1: the exchange is over.
+ */
+ssize_t proxy_begin_response(struct http *h, uint32_t i, const char *base, char *raw, size_t len);
 
 /* An answer of our own, in place of the peer's. */
 void proxy_answer(struct http *h, uint32_t i, int status);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "worker/http/fcgi.h"
+
 /* Goes to the peer; what its socket does not take is kept. False: there is no room for it. A peer
  * that is gone is noticed when it is read from. */
 bool proxy_write(struct http *h, struct up *up, struct iovec *iov, size_t count)
@@ -156,7 +158,10 @@ static ssize_t pass_up(struct http *h, uint32_t i, char *raw, size_t len)
 	c->request_in += p.used;
 	if (p.len > 0)
 		up->flags |= UP_BODY_SENT;
-	piece_frame(&p, (up->flags & UP_CHUNK_IN) != 0 && !relay, text, iov);
+	if (up->fcgi.on)
+		fcgi_frame(p.data, p.len, p.whole, text, iov);
+	else
+		piece_frame(&p, (up->flags & UP_CHUNK_IN) != 0 && !relay, text, iov);
 	if (iov[0].iov_len + iov[1].iov_len + iov[2].iov_len > 0 && !proxy_write(h, up, iov, 3)) {
 		proxy_peer_failed(h, c->up - 1, 503, false);
 		return -1;

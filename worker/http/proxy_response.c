@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "worker/http/fastcgi.h"
 #include "worker/http/forward.h"
 
 /* The client's socket has taken all that there was for it. */
@@ -58,7 +59,7 @@ static void complete(struct http *h, uint32_t i, enum send_result result, size_t
 	struct up *up = up_at(h->ups, u);
 	bool open = (c->flags & CONN_BODY_OPEN) != 0;
 
-	if (rest > 0 || open)
+	if (rest > 0 || open || up->fcgi.unclean)
 		up->flags &= (uint16_t)~UP_KEEP;
 	count_response(h, up, i);
 	up_release(h->ups, u);
@@ -89,6 +90,8 @@ static bool take_piece(struct up *up, char *raw, size_t len, struct piece *p)
 {
 	enum http_refusal refusal;
 
+	if (up->fcgi.on)
+		return fastcgi_take_piece(up, raw, len, p);
 	switch ((enum http_body_kind)up->body) {
 	case HTTP_BODY_NONE:
 		*p = (struct piece){.data = raw, .whole = true};
@@ -142,11 +145,7 @@ static const char *told_id(struct http *h, uint32_t i, char id[TRACE_ID_MAX + 1]
 	return id[0] != '\0' ? id : NULL;
 }
 
-/*
- * The head in h->response goes to the client, with the first piece of the body behind it. raw[0 ..
- * len): what came behind the head. Returns the bytes used of it; -1: the exchange is over.
- */
-static ssize_t begin_response(struct http *h, uint32_t i, const char *base, char *raw, size_t len)
+ssize_t proxy_begin_response(struct http *h, uint32_t i, const char *base, char *raw, size_t len)
 {
 	struct conn *c = conn_at(h->cs, i);
 	struct up *up = proxy_up(h, i);
@@ -177,7 +176,7 @@ static ssize_t begin_response(struct http *h, uint32_t i, const char *base, char
 		proxy_bad_response(h, c->up - 1, "size of the head");
 		return -1;
 	}
-	if (r->keep_alive && up->body != HTTP_BODY_UNTIL_CLOSE)
+	if (up->fcgi.on || (r->keep_alive && up->body != HTTP_BODY_UNTIL_CLOSE))
 		up->flags |= UP_KEEP;
 	reply_reset(reply);
 	reply->status = r->status;
@@ -224,9 +223,11 @@ static ssize_t go_on_with_response(struct http *h, uint32_t i, char *raw, size_t
 		p = (struct piece){.used = len, .data = raw, .len = len};
 		conn_extend(h->cs, i);
 	} else if (!take_piece(up, raw, len, &p)) {
-		proxy_bad_response(h, c->up - 1, "chunk");
+		proxy_bad_response(h, c->up - 1, up->fcgi.on ? "length of the body" : "chunk");
 		return -1;
 	}
+	if (p.used == 0 && !p.whole)
+		return 0;
 	piece_frame(&p, (up->flags & UP_CHUNK_OUT) != 0, text, iov);
 	result = send_pieces(h->cs, i, iov, 3);
 	if (p.whole) {
@@ -249,6 +250,8 @@ static ssize_t take_head(struct http *h, uint32_t i, char *raw, size_t len)
 	ssize_t used;
 	int got;
 
+	if (up->fcgi.on)
+		return fastcgi_take_head(h, i, raw, len);
 	got = http_parse_response(raw, len, &limits, &up->scanned, r, &fault);
 	if (got < 0) {
 		proxy_bad_response(h, u, http_fault_name(fault));
@@ -263,7 +266,7 @@ static ssize_t take_head(struct http *h, uint32_t i, char *raw, size_t len)
 	}
 	if (r->status < 200 && r->status != 101)
 		return pass_interim(h, i, raw) ? (ssize_t)r->head_len : -1;
-	used = begin_response(h, i, raw, raw + r->head_len, len - r->head_len);
+	used = proxy_begin_response(h, i, raw, raw + r->head_len, len - r->head_len);
 	return used < 0 ? -1 : (ssize_t)r->head_len + used;
 }
 
@@ -295,14 +298,14 @@ static bool pass_down(struct http *h, uint32_t i, char *raw, size_t len)
 	struct up *up = proxy_up(h, i);
 	size_t off = 0;
 
-	while (off < len && client_takes(h, i)) {
+	while ((off < len || up->fcgi.ended) && client_takes(h, i)) {
 		ssize_t n = up->state == UP_HEAD ? take_head(h, i, raw + off, len - off)
 						 : go_on_with_response(h, i, raw + off, len - off);
 
 		if (n < 0)
 			return false;
 		off += (size_t)n;
-		if (n == 0 && up->state == UP_HEAD)
+		if (n == 0)
 			break;
 	}
 	if (!keep_from_peer(h, up, raw + off, len - off)) {
@@ -343,7 +346,7 @@ static void peer_closed(struct http *h, uint32_t i, bool clean)
 	struct iovec iov[3];
 	char text[PIECE_TEXT];
 
-	if (up->state == UP_BODY && up->body == HTTP_BODY_UNTIL_CLOSE && clean) {
+	if (up->state == UP_BODY && up->body == HTTP_BODY_UNTIL_CLOSE && clean && !up->fcgi.on) {
 		piece_frame(&none, (up->flags & UP_CHUNK_OUT) != 0, text, iov);
 		complete(h, i, send_pieces(h->cs, i, iov, 3), 0);
 	} else if (up->state == UP_RELAY) {
@@ -353,12 +356,19 @@ static void peer_closed(struct http *h, uint32_t i, bool clean)
 	} else {
 		/* A kept connection that the peer closed in the moment in which it was used
 		 * again. */
-		bool stale = up->state == UP_HEAD && up->in_len == 0 && up->requests > 1;
+		bool stale = up->state == UP_HEAD && up->in_len == 0 && !up->fcgi.begun &&
+			     up->requests > 1;
 
 		if (!stale && up->state != UP_HEAD)
 			proxy_count_bad(h, up);
 		proxy_peer_failed(h, u, 502, stale);
 	}
+}
+
+/* Is there anything of the body that could go to the client, or its end? */
+static bool has_kept(const struct up *up)
+{
+	return up->state != UP_HEAD && (up->in_len > up->fcgi.held || up->fcgi.ended);
 }
 
 void proxy_pump_response(struct http *h, uint32_t i)
@@ -371,8 +381,9 @@ void proxy_pump_response(struct http *h, uint32_t i)
 
 		if (up->state == UP_CONNECT)
 			return;
-		if (up->in_len > 0 && up->state != UP_HEAD) {
-			if (!pass_down(h, i, buf_data(&h->cs->bufs, up->in_buf), up->in_len))
+		if (has_kept(up)) {
+			p = up->in_len > 0 ? buf_data(&h->cs->bufs, up->in_buf) : h->scratch;
+			if (!pass_down(h, i, p, up->in_len))
 				return;
 			continue;
 		}
@@ -403,6 +414,11 @@ void proxy_pump_response(struct http *h, uint32_t i)
 		board_add(&peer_traffic(h->ups, up->peer)->bytes_in, (uint64_t)n);
 		if (up->state == UP_BODY)
 			proxy_set_deadline(h, up, proxy_pool(h, up)->between_us);
+		if (up->fcgi.on) {
+			n = fastcgi_unframe(h, up, p, (size_t)n);
+			if (n < 0)
+				return;
+		}
 		if (p != h->scratch)
 			(void)pass_down(h, i, buf_data(&h->cs->bufs, up->in_buf),
 					up->in_len + (size_t)n);

@@ -136,8 +136,7 @@ static bool goes_to_peer(struct http *h, uint32_t i, const char *base, struct re
 	*ctx = exchange_ctx(h, i);
 	ctx->base = base;
 	ctx->req = &h->req;
-	return exchange_find(h, i, ctx) == 0 && ctx->location != NULL &&
-	       ctx->location->kind == LOCATION_PROXY;
+	return exchange_find(h, i, ctx) == 0 && ctx->location != NULL && proxy_wants(h, ctx);
 }
 
 static enum step serve_request(struct http *h, uint32_t i, const char *base, size_t len,

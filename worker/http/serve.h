@@ -25,6 +25,13 @@ enum {
 	HTTP_PATH_SIZE = 8192
 };
 
+/* Which script answers a request that goes to a FastCGI peer. */
+struct http_script {
+	uint32_t len;
+	uint32_t info;             /* where PATH_INFO begins in the path */
+	char name[HTTP_PATH_SIZE]; /* below the root, with a '/' before it */
+};
+
 struct http {
 	struct conns *cs;
 	const struct settings *settings;
@@ -40,6 +47,7 @@ struct http {
 	struct reply reply;
 	struct http_response response; /* of a peer */
 	char path[HTTP_PATH_SIZE];
+	struct http_script script; /* of the request being served */
 	char scratch[HTTP_SCRATCH];
 };
 
