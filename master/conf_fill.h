@@ -17,6 +17,8 @@
 struct conf_pool {
 	cfg_t *sec; /* NULL: made of an address that a location names */
 	bool named; /* by a location */
+	bool fastcgi;
+	int spoken_at; /* where a location says so; 0: none yet */
 };
 
 /* What the parts of the filling share, for as long as it lasts. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A location has exactly one purpose: files, a redirect, a status, health, metrics, the status
- * page, or a proxy. Lists (index, rules, trust) replace those of the server; headers and error
- * pages are merged with them.
+ * page, a proxy, or FastCGI. Lists (index, rules, trust) replace those of the server; headers and
+ * error pages are merged with them.
  */
 #include "master/conf_place.h"
 
@@ -13,6 +13,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "master/conf_fastcgi.h"
 #include "master/conf_read.h"
 #include "master/conf_upstream.h"
 #include "master/conf_value.h"
@@ -452,7 +453,8 @@ struct purpose {
 static const struct purpose purposes[] = {
     {"root", LOCATION_FILES},    {"alias", LOCATION_FILES},   {"redirect", LOCATION_REDIRECT},
     {"status", LOCATION_STATUS}, {"health", LOCATION_HEALTH}, {"metrics", LOCATION_METRICS},
-    {"proxy", LOCATION_PROXY},   {"crash", LOCATION_CRASH},   {NULL, LOCATION_NONE},
+    {"proxy", LOCATION_PROXY},   {"crash", LOCATION_CRASH},   {"fastcgi", LOCATION_FASTCGI},
+    {NULL, LOCATION_NONE},
 };
 
 /* A switch that is off. */
@@ -470,8 +472,8 @@ static bool is_off(const struct purpose *p, cfg_t *sec, const struct conf_extra 
 }
 
 /*
- * Which purpose is given; says so where a second one is. Status with redirect belongs to it; health
- * = false is none.
+ * Which purpose is given; says so where a second one is. Status with redirect and root with fastcgi
+ * belong to them; health = false is none.
  */
 static const struct purpose *find_purpose(const struct conf_fill *f, cfg_t *sec,
 					  const struct location *loc,
@@ -484,6 +486,9 @@ static const struct purpose *find_purpose(const struct conf_fill *f, cfg_t *sec,
 
 		if (at == 0 || (p->kind == LOCATION_STATUS && loc->status != CONF_STATUS_PAGE &&
 				found != NULL && found->kind == LOCATION_REDIRECT))
+			continue;
+		/* Scripts have a root as well. */
+		if (strcmp(p->option, "root") == 0 && extra->fastcgi != NULL)
 			continue;
 		if (found == NULL) {
 			found = p;
@@ -548,15 +553,14 @@ static void warn_without_effect(const struct conf_fill *f, cfg_t *sec, const str
 	const struct conf_option *o = conf_schema_find(server->inside, "location")->inside;
 
 	for (; o->name != NULL; o++) {
-		int at = o->files_only || o->proxy_only ? option_at(f, sec, o) : 0;
+		int at = conf_schema_applies(o, loc) ? 0 : option_at(f, sec, o);
 
-		if (at != 0 && o->files_only && loc->kind != LOCATION_FILES)
-			conf_source_warn(f->src, at,
-					 "'%s' has no effect: this location serves no files",
-					 o->name);
-		if (at != 0 && o->proxy_only && loc->kind != LOCATION_PROXY)
-			conf_source_warn(f->src, at,
-					 "'%s' has no effect: this location is no proxy", o->name);
+		if (at != 0)
+			conf_source_warn(f->src, at, "'%s' has no effect: this location %s",
+					 o->name,
+					 o->files_only     ? "serves no files"
+					 : o->fastcgi_only ? "goes to no FastCGI"
+							   : "is no proxy");
 	}
 }
 
@@ -595,10 +599,23 @@ static void check_rewrite(const struct conf_fill *f, cfg_t *sec, const struct lo
 
 static void fill_proxy(struct conf_fill *f, cfg_t *sec, struct location *loc, const char *proxy)
 {
-	int upstream = conf_upstream_find(f, conf_fill_at(sec, "proxy"), proxy);
+	int upstream = conf_upstream_find(f, "proxy", conf_fill_at(sec, "proxy"), proxy);
 
 	loc->upstream = upstream < 0 ? UINT32_MAX : (uint32_t)upstream;
+	if (upstream >= 0)
+		conf_upstream_protocol(f, loc->upstream, conf_fill_at(sec, "proxy"), false);
 	check_rewrite(f, sec, loc);
+}
+
+static void fill_fastcgi(struct conf_fill *f, cfg_t *sec, struct location *loc, const char *fastcgi,
+			 const char *inherited_root)
+{
+	int upstream = conf_upstream_find(f, "fastcgi", conf_fill_at(sec, "fastcgi"), fastcgi);
+
+	loc->upstream = upstream < 0 ? UINT32_MAX : (uint32_t)upstream;
+	if (loc->root == NULL)
+		loc->root = inherited_root;
+	conf_fastcgi_fill(f, sec, loc);
 }
 
 /* What drover says of itself is for this machine alone, unless the location itself says whom else
@@ -642,10 +659,10 @@ static void fill_purpose(struct conf_fill *f, cfg_t *sec, struct location *loc,
 	} else if (!conf_fill_damaged(f, sec)) {
 		conf_source_error(f->src, conf_tree_at(f->src, sec),
 				  "location \"%s\" has no purpose (give it root, alias, redirect, "
-				  "status, health, metrics or proxy)",
+				  "status, health, metrics, proxy or fastcgi)",
 				  loc->match);
 	}
-	if (conf_fill_at(sec, "root") != 0 && loc->root != NULL)
+	if (conf_fill_at(sec, "root") != 0 && loc->root != NULL && loc->kind != LOCATION_FASTCGI)
 		check_directory(f, conf_fill_at(sec, "root"), "root", loc->root);
 	if (loc->alias != NULL)
 		check_directory(f, conf_fill_at(sec, "alias"), "alias", loc->alias);
@@ -653,6 +670,8 @@ static void fill_purpose(struct conf_fill *f, cfg_t *sec, struct location *loc,
 		check_redirect(f, sec, loc);
 	if (loc->kind == LOCATION_PROXY)
 		fill_proxy(f, sec, loc, extra->proxy);
+	if (loc->kind == LOCATION_FASTCGI)
+		fill_fastcgi(f, sec, loc, extra->fastcgi, inherited_root);
 	if (loc->kind != LOCATION_NONE) {
 		check_text(f, sec, loc);
 		warn_without_effect(f, sec, loc);

@@ -125,9 +125,7 @@ static bool has_value(const struct printer *p, const struct conf_option *o)
 
 	if (base == NULL || o->elsewhere)
 		return false;
-	if (o->files_only && p->location != NULL && p->location->kind != LOCATION_FILES)
-		return false;
-	if (o->proxy_only && p->location != NULL && p->location->kind != LOCATION_PROXY)
+	if (p->location != NULL && !conf_schema_applies(o, p->location))
 		return false;
 	switch (o->kind) {
 	case CONF_TEXT:
@@ -261,11 +259,13 @@ static void print_proxy(struct printer *p, const struct location *loc)
 {
 	static const char *const words[] = {[PROXY_HOST_KEEP] = "keep", [PROXY_HOST_PEER] = "peer"};
 
-	indent(p);
-	fputs("proxy_host = ", p->out);
-	conf_quote(p->out,
-		   loc->host_policy == PROXY_HOST_FIXED ? loc->host : words[loc->host_policy]);
-	fputc('\n', p->out);
+	if (loc->kind != LOCATION_FASTCGI) {
+		indent(p);
+		fputs("proxy_host = ", p->out);
+		conf_quote(p->out, loc->host_policy == PROXY_HOST_FIXED ? loc->host
+									: words[loc->host_policy]);
+		fputc('\n', p->out);
+	}
 	indent(p);
 	fputs("trust = {", p->out);
 	for (uint32_t i = 0; i < loc->trusted_count; i++) {
@@ -278,17 +278,32 @@ static void print_proxy(struct printer *p, const struct location *loc)
 	print_headers(p, "request_header", loc->request_headers, loc->request_headers_count);
 }
 
+static void print_params(struct printer *p, const struct location *loc)
+{
+	const struct conf_option *place = table_of("location");
+
+	for (uint32_t i = 0; i < loc->params_count; i++) {
+		p->base[CONF_IN_HEADER] = &loc->params[i];
+		open_section(p, "param", loc->params[i].name);
+		print_options(p, conf_schema_find(place, "param")->inside);
+		close_section(p);
+	}
+}
+
 /* What a location has of lists and sections. */
 static void print_lists(struct printer *p, const struct location *loc)
 {
 	char status[16];
 
-	if (loc->kind == LOCATION_FILES || loc->kind == LOCATION_NONE)
+	if (loc->kind == LOCATION_FILES || loc->kind == LOCATION_NONE ||
+	    loc->kind == LOCATION_FASTCGI)
 		print_texts(p, "index", loc->index);
 	print_rules(p, loc, true);
 	print_rules(p, loc, false);
-	if (loc->kind == LOCATION_PROXY || loc->kind == LOCATION_NONE)
+	if (loc->kind == LOCATION_PROXY || loc->kind == LOCATION_NONE ||
+	    loc->kind == LOCATION_FASTCGI)
 		print_proxy(p, loc);
+	print_params(p, loc);
 	print_headers(p, "header", loc->headers, loc->headers_count);
 	for (uint32_t i = 0; i < loc->error_pages_count; i++) {
 		p->base[CONF_IN_PAGE] = &loc->error_pages[i];
@@ -307,6 +322,8 @@ static void print_location(struct printer *p, const struct location *loc)
 
 	if (loc->kind == LOCATION_PROXY)
 		extra.proxy = p->settings->upstreams[loc->upstream].name;
+	if (loc->kind == LOCATION_FASTCGI)
+		extra.fastcgi = p->settings->upstreams[loc->upstream].name;
 	p->base[CONF_IN_LOCATION] = loc;
 	p->base[CONF_IN_EXTRA] = &extra;
 	p->location = loc;

@@ -142,6 +142,11 @@ static const struct conf_option request_header[] = {
     {.name = NULL},
 };
 
+static const struct conf_option param[] = {
+    {STRING("value", CONF_TEXT, header, value, NULL)},
+    {.name = NULL},
+};
+
 static const struct conf_option error_page[] = {
     {STRING("file", CONF_PATH, page, file, NULL)},
     {STRING("type", CONF_MEDIA, page, type, NULL)},
@@ -182,6 +187,11 @@ static const struct conf_option location[] = {
     {BOOL("health", extra, health, "false")},
     {STRING("proxy", CONF_TEXT, extra, proxy, NULL)},
     {STRING("rewrite", CONF_TEXT, location, rewrite, NULL), .proxy_only = true},
+    {STRING("fastcgi", CONF_TEXT, extra, fastcgi, NULL)},
+    {BOOL("static_files", location, static_files, "false"), .fastcgi_only = true},
+    {STRING("script", CONF_TEXT, location, script, NULL), .fastcgi_only = true},
+    {STRING("split_path", CONF_TEXT, location, split_path, ".php"), .fastcgi_only = true},
+    {SECTION("param", param), .titled = true, .fastcgi_only = true},
     {BOOL("metrics", extra, metrics, "false")},
     DEBUG_LOCATION_OPTIONS FILES_OPTIONS,
     PROXY_OPTIONS,
@@ -318,6 +328,28 @@ const struct conf_option *conf_schema_find(const struct conf_option *table, cons
 			return table;
 	}
 	return NULL;
+}
+
+/* Of those for files or for a proxy. */
+static bool applies_to_fastcgi(const struct conf_option *o, const struct location *loc)
+{
+	if (o->files_only)
+		return loc->static_files || strcmp(o->name, "index") == 0 ||
+		       strcmp(o->name, "dotfiles") == 0;
+	return strcmp(o->name, "proxy_host") != 0 && strcmp(o->name, "rewrite") != 0;
+}
+
+bool conf_schema_applies(const struct conf_option *o, const struct location *loc)
+{
+	bool fastcgi = loc->kind == LOCATION_FASTCGI;
+
+	if (!o->files_only && !o->proxy_only && !o->fastcgi_only)
+		return true;
+	if (o->fastcgi_only)
+		return fastcgi;
+	if (fastcgi)
+		return applies_to_fastcgi(o, loc);
+	return loc->kind == (o->files_only ? LOCATION_FILES : LOCATION_PROXY);
 }
 
 enum {

@@ -58,6 +58,7 @@ struct conf_extra {
 	bool metrics;
 	bool crash;
 	const char *proxy; /* as written: of an upstream, or an address */
+	const char *fastcgi;
 };
 
 struct conf_option {
@@ -73,6 +74,7 @@ struct conf_option {
 	bool may_be_empty;                /* LIST */
 	bool files_only;                  /* of a location: only where files are served */
 	bool proxy_only;                  /* of a location: only where requests are proxied */
+	bool fastcgi_only;                /* of a location: only where they go to FastCGI */
 	bool elsewhere;                   /* a second name: printed by the first */
 };
 
@@ -80,6 +82,11 @@ struct conf_option {
 const struct conf_option *conf_schema(void);
 
 const struct conf_option *conf_schema_find(const struct conf_option *table, const char *name);
+
+struct location;
+
+/* Has the option, of a location, any effect in this one? */
+bool conf_schema_applies(const struct conf_option *o, const struct location *loc);
 
 /* The nearest name in the table or among the words, NULL if none is near. */
 const char *conf_schema_nearest(const struct conf_option *table, const char *name);

@@ -257,7 +257,7 @@ static const char *nearest(const struct conf_fill *f, const char *text)
 }
 
 /* One peer that a location names itself. */
-static int make_upstream(struct conf_fill *f, int at, const char *text)
+static int make_upstream(struct conf_fill *f, const char *option, int at, const char *text)
 {
 	const char *name = pool_strdup(f->pool, text);
 	int n = (int)add_upstream(f, NULL, name);
@@ -265,28 +265,42 @@ static int make_upstream(struct conf_fill *f, int at, const char *text)
 
 	*conf_index_text(&f->upstreams, name) = n;
 	f->s->upstreams[n].pos = p->pos = conf_fill_pos(f, at);
-	return fill_address(f, p, "proxy", at) ? n : -1;
+	return fill_address(f, p, option, at) ? n : -1;
 }
 
-int conf_upstream_find(struct conf_fill *f, int at, const char *text)
+int conf_upstream_find(struct conf_fill *f, const char *option, int at, const char *text)
 {
 	int known = *conf_index_text(&f->upstreams, text);
 	const char *near = known < 0 ? nearest(f, text) : NULL;
 
 	if (known < 0 && strpbrk(text, ":/") != NULL)
-		known = make_upstream(f, at, text);
+		known = make_upstream(f, option, at, text);
 	else if (known < 0 && near != NULL)
-		conf_source_error(f->src, at,
-				  "proxy: there is no upstream '%s' (did you mean '%s'?)", text,
-				  near);
+		conf_source_error(f->src, at, "%s: there is no upstream '%s' (did you mean '%s'?)",
+				  option, text, near);
 	else if (known < 0 && !f->src->damaged)
 		conf_source_error(f->src, at,
-				  "proxy: there is no upstream '%s' (a peer is written as "
+				  "%s: there is no upstream '%s' (a peer is written as "
 				  "\"host:port\" or \"unix:/path\")",
-				  text);
+				  option, text);
 	if (known >= 0)
 		f->pools[known].named = true;
 	return known;
+}
+
+void conf_upstream_protocol(struct conf_fill *f, uint32_t n, int at, bool fastcgi)
+{
+	struct conf_pool *pool = &f->pools[n];
+
+	if (pool->spoken_at == 0) {
+		pool->spoken_at = at;
+		pool->fastcgi = fastcgi;
+	} else if (pool->fastcgi != fastcgi) {
+		conf_source_error(
+		    f->src, at, "upstream \"%s\" is spoken to in %s here and in %s at %s",
+		    f->s->upstreams[n].name, fastcgi ? "FastCGI" : "HTTP",
+		    fastcgi ? "HTTP" : "FastCGI", conf_fill_where(f, pool->spoken_at));
+	}
 }
 
 /* Where the request deadline of a server is set: it is none unless somebody sets it. */
@@ -351,7 +365,8 @@ void conf_upstream_check(struct conf_fill *f)
 		for (uint32_t i = 0; i < s->servers[n].locations_count; i++) {
 			const struct location *loc = &s->servers[n].locations[i];
 
-			if (loc->kind == LOCATION_PROXY && loc->upstream < s->upstreams_count)
+			if ((loc->kind == LOCATION_PROXY || loc->kind == LOCATION_FASTCGI) &&
+			    loc->upstream < s->upstreams_count)
 				check_location(f, n, loc->upstream);
 		}
 	}

@@ -403,7 +403,7 @@ static const struct bad bad[] = {
     {IN_SERVER("location \"= /a\" { root = \"www\" }\nlocation \"=/a\" { root = \"www\" }"),
      "3: there are two locations \"= /a\" (the first at t.conf:2)"},
     {IN_LOCATION(""), "1: location \"/x\" has no purpose (give it root, alias, redirect, status, "
-		      "health, metrics or proxy)"},
+		      "health, metrics, proxy or fastcgi)"},
     {IN_LOCATION("root = \"nowhere\""), "2: root: DIR/nowhere: No such file or directory"},
     {IN_LOCATION("root = \"404.html\""), "2: root: DIR/404.html is not a directory"},
     {IN_LOCATION("alias = \"nowhere\""), "2: alias: DIR/nowhere: No such file or directory"},
@@ -418,7 +418,7 @@ static const struct bad bad[] = {
      "3: a location has one purpose: 'status' and 'root' (t.conf:2) exclude each other\n"
      "4: a location has one purpose: 'health' and 'root' (t.conf:2) exclude each other"},
     {IN_LOCATION("health = false"), "1: location \"/x\" has no purpose (give it root, alias, "
-				    "redirect, status, health, metrics or proxy)"},
+				    "redirect, status, health, metrics, proxy or fastcgi)"},
     {IN_LOCATION("redirect = \"y\""),
      "2: redirect: 'y' is neither a path nor a URL (write \"/new/\" or \"https://example.org/\")"},
     {IN_LOCATION("redirect = \"//evil.example/\""),
@@ -436,7 +436,7 @@ static const struct bad bad[] = {
     {IN_LOCATION("status = ok"),
      "2: status: 'ok' is neither a status (write 200 to 599) nor true, for the status page"},
     {IN_LOCATION("text = \"x\""), "1: location \"/x\" has no purpose (give it root, alias, "
-				  "redirect, status, health, metrics or proxy)"},
+				  "redirect, status, health, metrics, proxy or fastcgi)"},
     {IN_LOCATION("root = \"www\"\ntext = \"x\""),
      "3: 'text' is the body of a 'status' without redirect"},
     {IN_LOCATION("status = 204\ntext = \"x\""), "3: text: a response with status 204 has no body"},
