@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/peers.h"
+
 #define U64 "%" PRIu64
 
 /* A peer, as it is shown. */
@@ -23,35 +25,18 @@ struct peer {
 	bool backup;
 };
 
-/* What keeps it from being used, the strongest reason first. */
-static const char *state_of(const struct reader_row *row, const struct peer *p)
-{
-	if (reader_row_u64(row, "used") == 0)
-		return "unused";
-	if (reader_row_u64(row, "down") != 0)
-		return "down";
-	if (reader_row_u64(row, "resolved") == 0)
-		return "unresolved";
-	if (p->left_us != 0)
-		return "failed";
-	return p->fails != 0 ? "failing" : "well";
-}
-
 static void load_peer(const struct ctl *c, const struct ctl_named *n, struct peer *p)
 {
-	uint64_t until = reader_row_u64(&n->row, "failed_until_us");
-
 	memset(p, 0, sizeof(*p));
 	reader_row_text(&n->row, "upstream", p->upstream, sizeof(p->upstream));
 	reader_row_text(&n->row, "address", p->address, sizeof(p->address));
-	p->left_us = until > c->view.now_us ? until - c->view.now_us : 0;
 	p->weight = reader_row_u64(&n->row, "weight");
 	p->max_conns = reader_row_u64(&n->row, "max_conns");
 	p->active = reader_row_u64(&n->row, "active");
 	p->fails = reader_row_u64(&n->row, "fails");
 	p->ejections = reader_row_u64(&n->row, "ejections");
 	p->backup = reader_row_u64(&n->row, "backup") != 0;
-	p->state = state_of(&n->row, p);
+	p->state = peers_state_name(peers_state(&n->row, c->view.now_us, &p->left_us));
 	if (n->traffic == NULL)
 		return;
 	p->open = ctl_named_sum(n, "open");

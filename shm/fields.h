@@ -558,7 +558,8 @@
 	X(COUNTER, uint64_t, bytes_in, , "bytes", BRIEF, "Bytes read from the peer", "For capacity planning")               \
 	X(COUNTER, uint64_t, bytes_out, , "bytes", BRIEF, "Bytes written to the peer", "For capacity planning")             \
 	X(COUNTER, uint64_t, reused, , "requests", FULL, "Requests sent over a kept connection", "Far below requests: raise keepalive.conns, or keepalive.idle is longer than the peer keeps them")   \
-	X(HIST, uint64_t, latency, [HIST_BUCKETS], "us", BRIEF, "Time from sending the request until its answer was read whole", "Far above its like: take the peer out with down = true and look at it")
+	X(HIST, uint64_t, latency, [HIST_BUCKETS], "us", BRIEF, "Time from sending the request until its answer was read whole", "Far above its like: take the peer out with down = true and look at it") \
+	X(COUNTER, uint64_t, latency_sum, , "us", DEBUG, "All these times together", "Divided by the count of latency it is the average")
 
 /* The public half of a connection's record. Its index is the index of the private half in the worker's arena. */
 #define CONN_FIELDS(X)                                                                             \

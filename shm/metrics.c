@@ -5,43 +5,18 @@
  * family of metrics; fields that say the same of different things (close_<reason>) become one
  * family with a label. All of a family's samples stand together, as both formats demand.
  */
-#include "shm/metrics.h"
+#include "shm/metrics_parts.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shm/utf8.h"
 
-#define DIM(a) (sizeof(a) / sizeof((a)[0]))
-
 enum {
-	NAME_BYTES = 120,
-	LABEL_BYTES = 128,
 	/* Histogram bounds: two for each power of two, from 16 us to 100 s. */
 	HIST_FIRST = 12,
 	HIST_STEP = 2
-};
-
-struct writer {
-	FILE *out;
-	bool openmetrics;
-	const struct view *v;
-};
-
-struct label {
-	const char *key;
-	const char *value;
-};
-
-/* A family of metrics: a name without the suffix of its type, what it is measured in, and how many
- * units of the board make one of that. */
-struct family {
-	char name[NAME_BYTES];
-	const char *type;
-	const char *unit; /* "" for a plain number */
-	unsigned scale;
 };
 
 /* Fields that begin so become one family; the rest of their name is a label. */
@@ -83,22 +58,17 @@ static const struct {
     {"events", "loop_events"},
     {"turn", "loop_turn_duration"},
     {"lag_us", "loop_lag_us"},
+    {"active", "requests_active"},
+    {"open", "connections_open"},
+    {"idle", "connections_idle"},
+    {"connects", "connections_opened"},
 };
 
 /* What is told for each slot: the figures by which workers out of balance are seen. */
 static const char *const by_slot[] = {"requests", "accepts", "conns", "conns_max", "lag_us"};
 
-static const struct {
-	const char *table;   /* rows with a name */
-	const char *text;    /* the field that names them, and the label's value */
-	const char *traffic; /* what workers counted for each of them */
-} named_tables[] = {
-    {"listener", "address", "listener_traffic"},
-    {"server", "name", "server_traffic"},
-};
-
 /* Text of any bytes as part of a line: escaped, well-formed UTF-8, without control characters. */
-static void put_escaped(const struct writer *w, const char *text, bool quotes)
+static void put_escaped(const struct metrics_writer *w, const char *text, bool quotes)
 {
 	size_t length = strlen(text), n;
 
@@ -117,14 +87,14 @@ static void put_escaped(const struct writer *w, const char *text, bool quotes)
 	}
 }
 
-static const char *total(const struct family *f)
+static const char *total(const struct metrics_family *f)
 {
 	return strcmp(f->type, "counter") == 0 ? "_total" : "";
 }
 
 /* In OpenMetrics a family's name lacks the suffix of its samples; the older format knows no infos.
  */
-static void put_head(const struct writer *w, const struct family *f, const char *help)
+void metrics_head(const struct metrics_writer *w, const struct metrics_family *f, const char *help)
 {
 	bool info = strcmp(f->type, "info") == 0;
 	const char *suffix = w->openmetrics ? "" : info ? "_info" : total(f);
@@ -138,7 +108,7 @@ static void put_head(const struct writer *w, const struct family *f, const char 
 }
 
 /* In the family's unit, exactly. */
-static void put_number(const struct writer *w, uint64_t value, unsigned scale)
+static void put_number(const struct metrics_writer *w, uint64_t value, unsigned scale)
 {
 	int digits = scale == 1000000 ? 6 : 3;
 
@@ -148,7 +118,8 @@ static void put_number(const struct writer *w, uint64_t value, unsigned scale)
 		fprintf(w->out, "%" PRIu64 ".%0*" PRIu64, value / scale, digits, value % scale);
 }
 
-static void put_labels(const struct writer *w, const struct label *labels, unsigned count)
+static void put_labels(const struct metrics_writer *w, const struct metrics_label *labels,
+		       unsigned count, const char *bound)
 {
 	char before = '{';
 
@@ -160,16 +131,19 @@ static void put_labels(const struct writer *w, const struct label *labels, unsig
 		fputc('"', w->out);
 		before = ',';
 	}
+	if (bound != NULL) {
+		fprintf(w->out, "%cle=\"%s\"", before, bound);
+		before = ',';
+	}
 	if (before == ',')
 		fputc('}', w->out);
 }
 
-/* Labels with a NULL key are left out. */
-static void put_sample(const struct writer *w, const struct family *f, const struct label *labels,
-		       unsigned count, uint64_t value)
+void metrics_sample(const struct metrics_writer *w, const struct metrics_family *f,
+		    const struct metrics_label *labels, unsigned count, uint64_t value)
 {
 	fprintf(w->out, "%s%s", f->name, total(f));
-	put_labels(w, labels, count);
+	put_labels(w, labels, count, NULL);
 	fputc(' ', w->out);
 	put_number(w, value, f->scale);
 	fputc('\n', w->out);
@@ -194,14 +168,13 @@ static const char *type_of(const struct board_field *f)
 	}
 }
 
-/* A family's name: prefix, the field's name in the words of metrics, and the unit at its end. */
-static void name_family(struct family *out, const char *prefix, const char *name,
-			const struct board_field *f)
+void metrics_name(struct metrics_family *out, const char *prefix, const char *name,
+		  const struct board_field *f)
 {
 	bool us = strcmp(f->unit, "us") == 0, ms = strcmp(f->unit, "ms") == 0;
 	size_t length;
 
-	for (size_t i = 0; i < DIM(other_names); i++)
+	for (size_t i = 0; i < METRICS_DIM(other_names); i++)
 		if (strcmp(name, other_names[i].field) == 0)
 			name = other_names[i].name;
 	length = strlen(name);
@@ -216,11 +189,11 @@ static void name_family(struct family *out, const char *prefix, const char *name
 		 ends_with(name, out->unit) ? "" : out->unit);
 }
 
-static const struct fold *fold_of(const struct writer *w, const struct board_field *f)
+static const struct fold *fold_of(const struct metrics_writer *w, const struct board_field *f)
 {
 	uint64_t value;
 
-	for (size_t i = 0; i < DIM(folds); i++) {
+	for (size_t i = 0; i < METRICS_DIM(folds); i++) {
 		size_t n = strlen(folds[i].begin);
 
 		if (strncmp(f->name, folds[i].begin, n) != 0 || f->kind == BOARD_HIST)
@@ -232,38 +205,36 @@ static const struct fold *fold_of(const struct writer *w, const struct board_fie
 	return NULL;
 }
 
-/* Series with the same fields. */
-struct scope {
-	const char *prefix;
-	const struct board_table *t;
-	const char *label; /* NULL: one row without */
-	uint32_t rows;
-	char (*names)[LABEL_BYTES]; /* of the rows */
-	uint64_t *values;           /* row by row: t->fields of each */
-};
-
-static int scope_init(struct scope *s, const struct board_table *t, const char *prefix,
-		      const char *label, uint32_t rows)
+int metrics_scope_init(struct metrics_scope *s, const struct board_table *t, const char *prefix,
+		       const char *label, uint32_t rows)
 {
-	*s = (struct scope){.prefix = prefix, .t = t, .label = label, .rows = rows};
+	*s = (struct metrics_scope){.prefix = prefix, .t = t, .label = label, .rows = rows};
 	s->names = calloc(rows + 1, sizeof(*s->names));
 	s->values = calloc((size_t)(rows + 1) * (t->fields + 1), sizeof(*s->values));
 	return s->names == NULL || s->values == NULL ? -1 : 0;
 }
 
-static void scope_free(struct scope *s)
+void metrics_scope_free(struct metrics_scope *s)
 {
 	free(s->names);
+	free(s->owners);
 	free(s->values);
 }
 
-static uint64_t *scope_row(const struct scope *s, uint32_t row)
+void metrics_scope_labels(const struct metrics_scope *s, uint32_t row, struct metrics_label out[2])
+{
+	out[0] = (struct metrics_label){s->of, s->of != NULL ? s->owners[row] : NULL};
+	out[1] = (struct metrics_label){s->label, s->names[row]};
+}
+
+uint64_t *metrics_scope_row(const struct metrics_scope *s, uint32_t row)
 {
 	return s->values + (size_t)row * s->t->fields;
 }
 
 /* The sum of a histogram's values is a field beside it, and part of its family. */
-static bool is_sum(const struct writer *w, const struct scope *s, const struct board_field *f)
+static bool is_sum(const struct metrics_writer *w, const struct metrics_scope *s,
+		   const struct board_field *f)
 {
 	char name[sizeof(f->name)];
 	const struct board_field *hist;
@@ -275,39 +246,44 @@ static bool is_sum(const struct writer *w, const struct scope *s, const struct b
 	return hist != NULL && hist->kind == BOARD_HIST;
 }
 
-static bool is_plain(const struct writer *w, const struct scope *s, const struct board_field *f)
+bool metrics_is_plain(const struct metrics_writer *w, const struct metrics_scope *s,
+		      const struct board_field *f)
 {
 	return (f->kind == BOARD_COUNTER || f->kind == BOARD_GAUGE) && !is_sum(w, s, f);
 }
 
-static void put_rows(const struct writer *w, const struct scope *s, const struct family *f,
-		     uint32_t field, const struct label *more)
+static void put_rows(const struct metrics_writer *w, const struct metrics_scope *s,
+		     const struct metrics_family *f, uint32_t field,
+		     const struct metrics_label *more)
 {
 	for (uint32_t r = 0; r < s->rows; r++) {
-		const struct label labels[] = {{s->label, s->names[r]}, *more};
+		struct metrics_label labels[3];
 
-		put_sample(w, f, labels, 2, scope_row(s, r)[field]);
+		metrics_scope_labels(s, r, labels);
+		labels[2] = *more;
+		metrics_sample(w, f, labels, 3, metrics_scope_row(s, r)[field]);
 	}
 }
 
 /* All fields of a fold, from its first one on. */
-static void put_fold(const struct writer *w, const struct scope *s, uint32_t first,
+static void put_fold(const struct metrics_writer *w, const struct metrics_scope *s, uint32_t first,
 		     const struct fold *fold)
 {
 	const struct board_field *f = reader_field_at(w->v->reader, s->t, first);
-	struct family family = {.type = type_of(f), .unit = "", .scale = 1};
+	struct metrics_family family = {.type = type_of(f), .unit = "", .scale = 1};
 
 	snprintf(family.name, sizeof(family.name), "%s%s", s->prefix, fold->name);
-	put_head(w, &family, fold->help);
+	metrics_head(w, &family, fold->help);
 	for (uint32_t k = first; k < s->t->fields; k++) {
 		f = reader_field_at(w->v->reader, s->t, k);
 		if (fold_of(w, f) == fold)
-			put_rows(w, s, &family, k,
-				 &(struct label){fold->label, f->name + strlen(fold->begin)});
+			put_rows(
+			    w, s, &family, k,
+			    &(struct metrics_label){fold->label, f->name + strlen(fold->begin)});
 	}
 }
 
-static bool fold_begins(const struct writer *w, const struct scope *s, uint32_t k,
+static bool fold_begins(const struct metrics_writer *w, const struct metrics_scope *s, uint32_t k,
 			const struct fold *fold)
 {
 	for (uint32_t i = 0; i < k; i++)
@@ -316,20 +292,20 @@ static bool fold_begins(const struct writer *w, const struct scope *s, uint32_t 
 	return true;
 }
 
-static void put_field(const struct writer *w, const struct scope *s, uint32_t k)
+void metrics_field(const struct metrics_writer *w, const struct metrics_scope *s, uint32_t k)
 {
 	const struct board_field *f = reader_field_at(w->v->reader, s->t, k);
 	const struct fold *fold = fold_of(w, f);
-	struct family family;
+	struct metrics_family family;
 
 	if (fold != NULL) {
 		if (fold_begins(w, s, k, fold))
 			put_fold(w, s, k, fold);
 		return;
 	}
-	name_family(&family, s->prefix, f->name, f);
-	put_head(w, &family, f->help);
-	put_rows(w, s, &family, k, &(struct label){NULL, NULL});
+	metrics_name(&family, s->prefix, f->name, f);
+	metrics_head(w, &family, f->help);
+	put_rows(w, s, &family, k, &(struct metrics_label){NULL, NULL});
 }
 
 /* "0.000016": microseconds as seconds, without zeros at its end. */
@@ -342,108 +318,133 @@ static const char *bound_text(uint64_t us, char out[32])
 	return out;
 }
 
-static void put_hist(const struct writer *w, const struct board_table *t,
-		     const struct board_field *f)
+static void put_bucket(const struct metrics_writer *w, const struct metrics_family *f,
+		       const struct metrics_label *labels, unsigned count, const char *bound,
+		       uint64_t below)
 {
-	uint64_t buckets[HIST_BUCKETS] = {0}, below = 0;
-	char name[sizeof(f->name) + 8], bound[32];
-	struct family family;
-	unsigned i = 0;
+	fprintf(w->out, "%s_bucket", f->name);
+	put_labels(w, labels, count, bound);
+	fprintf(w->out, " %" PRIu64 "\n", below);
+}
 
-	view_hist(w->v, f, buckets);
-	name_family(&family, "drover_", f->name, f);
-	put_head(w, &family, f->help);
-	for (unsigned at = HIST_FIRST; at < HIST_BUCKETS; at += HIST_STEP) {
+void metrics_hist(const struct metrics_writer *w, const struct metrics_family *f,
+		  const struct metrics_label *labels, unsigned count,
+		  const uint64_t buckets[HIST_BUCKETS], unsigned step, bool has_sum, uint64_t sum)
+{
+	uint64_t below = 0;
+	unsigned i = 0;
+	char bound[32];
+
+	for (unsigned at = HIST_FIRST; at < HIST_BUCKETS; at += step) {
 		while (i < at)
 			below += buckets[i++];
-		fprintf(w->out, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", family.name,
-			bound_text(hist_bound(at - 1), bound), below);
+		put_bucket(w, f, labels, count, bound_text(hist_bound(at - 1), bound), below);
 	}
 	while (i < HIST_BUCKETS)
 		below += buckets[i++];
-	fprintf(w->out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", family.name, below);
-	snprintf(name, sizeof(name), "%s_sum", f->name);
-	if (reader_field(w->v->reader, t, name) != NULL) {
-		fprintf(w->out, "%s_sum ", family.name);
-		put_number(w, view_sum(w->v, name), family.scale);
+	put_bucket(w, f, labels, count, "+Inf", below);
+	if (has_sum) {
+		fprintf(w->out, "%s_sum", f->name);
+		put_labels(w, labels, count, NULL);
+		fputc(' ', w->out);
+		put_number(w, sum, f->scale);
 		fputc('\n', w->out);
 	}
-	fprintf(w->out, "%s_count %" PRIu64 "\n", family.name, below);
+	fprintf(w->out, "%s_count", f->name);
+	put_labels(w, labels, count, NULL);
+	fprintf(w->out, " %" PRIu64 "\n", below);
 }
 
-/* Families that no single field makes. */
-static void put_gauge_head(const struct writer *w, struct family *f, const char *name,
-			   const char *unit, const char *help)
+static void put_hist(const struct metrics_writer *w, const struct board_table *t,
+		     const struct board_field *f)
 {
-	*f = (struct family){.type = "gauge", .unit = unit, .scale = unit[0] != '\0' ? 1000000 : 1};
+	uint64_t buckets[HIST_BUCKETS] = {0};
+	struct metrics_family family;
+	char name[sizeof(f->name) + 8];
+
+	view_hist(w->v, f, buckets);
+	metrics_name(&family, "drover_", f->name, f);
+	metrics_head(w, &family, f->help);
+	snprintf(name, sizeof(name), "%s_sum", f->name);
+	metrics_hist(w, &family, NULL, 0, buckets, HIST_STEP,
+		     reader_field(w->v->reader, t, name) != NULL, view_sum(w->v, name));
+}
+
+void metrics_gauge(const struct metrics_writer *w, struct metrics_family *f, const char *name,
+		   const char *unit, const char *help)
+{
+	*f = (struct metrics_family){
+	    .type = "gauge", .unit = unit, .scale = unit[0] != '\0' ? 1000000 : 1};
 	snprintf(f->name, sizeof(f->name), "%s", name);
-	put_head(w, f, help);
+	metrics_head(w, f, help);
 }
 
-static void put_build(const struct writer *w)
+static void put_build(const struct metrics_writer *w)
 {
-	const struct family f = {.name = "drover_build", .type = "info", .unit = "", .scale = 1};
-	char version[LABEL_BYTES];
+	const struct metrics_family f = {
+	    .name = "drover_build", .type = "info", .unit = "", .scale = 1};
+	char version[METRICS_LABEL_BYTES];
 
 	reader_row_text(&w->v->master, "version", version, sizeof(version));
-	put_head(w, &f, "Version of the master");
+	metrics_head(w, &f, "Version of the master");
 	fputs("drover_build_info", w->out);
-	put_labels(w, &(struct label){"version", version}, 1);
+	put_labels(w, &(struct metrics_label){"version", version}, 1, NULL);
 	fputs(" 1\n", w->out);
 }
 
-static void put_master_life(const struct writer *w)
+static void put_master_life(const struct metrics_writer *w)
 {
-	struct family f;
+	struct metrics_family f;
 
-	put_gauge_head(w, &f, "drover_master_up", "",
-		       "1 while the master lives and has a heartbeat; workers serve on without it");
-	put_sample(w, &f, NULL, 0, w->v->master_life == VIEW_ALIVE);
-	put_gauge_head(w, &f, "drover_master_heartbeat_age_seconds", "seconds",
-		       "Time since the master's last heartbeat");
-	put_sample(w, &f, NULL, 0, view_age_us(w->v, w->v->master_heard_us));
+	metrics_gauge(w, &f, "drover_master_up", "",
+		      "1 while the master lives and has a heartbeat; workers serve on without it");
+	metrics_sample(w, &f, NULL, 0, w->v->master_life == VIEW_ALIVE);
+	metrics_gauge(w, &f, "drover_master_heartbeat_age_seconds", "seconds",
+		      "Time since the master's last heartbeat");
+	metrics_sample(w, &f, NULL, 0, view_age_us(w->v, w->v->master_heard_us));
 }
 
 /* Each text of the enum is a series: 1 for the one that holds, 0 for the others. */
-static void put_enum(const struct writer *w, const char *prefix, const struct reader_row *row,
-		     const struct board_field *field)
+static void put_enum(const struct metrics_writer *w, const char *prefix,
+		     const struct reader_row *row, const struct board_field *field)
 {
 	const struct reader *r = w->v->reader;
 	const char *key = strrchr(field->name, '_');
 	uint64_t now = reader_u64(row->bytes, field);
-	struct family f = {.type = "gauge", .unit = "", .scale = 1};
+	struct metrics_family f = {.type = "gauge", .unit = "", .scale = 1};
 	const char *text;
 
 	snprintf(f.name, sizeof(f.name), "%s%s", prefix, field->name);
-	put_head(w, &f, field->help);
+	metrics_head(w, &f, field->help);
 	for (uint64_t value = 0; strcmp(text = reader_enum_text(r, field->unit, value), "?") != 0;
 	     value++)
-		put_sample(w, &f, &(struct label){key != NULL ? key + 1 : field->name, text}, 1,
-			   value == now);
+		metrics_sample(w, &f,
+			       &(struct metrics_label){key != NULL ? key + 1 : field->name, text},
+			       1, value == now);
 }
 
-static void put_time(const struct writer *w, const char *prefix, const struct board_field *field,
-		     uint64_t us)
+static void put_time(const struct metrics_writer *w, const char *prefix,
+		     const struct board_field *field, uint64_t us)
 {
-	struct family f;
+	struct metrics_family f;
 
-	name_family(&f, prefix, field->name, field);
+	metrics_name(&f, prefix, field->name, field);
 	f.scale = 1000;
-	put_head(w, &f, field->help);
-	put_sample(w, &f, NULL, 0, reader_unix_ms(w->v->reader, us));
+	metrics_head(w, &f, field->help);
+	metrics_sample(w, &f, NULL, 0, reader_unix_ms(w->v->reader, us));
 }
 
-static int put_master(const struct writer *w)
+static int put_master(const struct metrics_writer *w)
 {
 	const struct board_table *t = w->v->master.table;
-	struct scope s;
+	struct metrics_scope s;
 
 	put_build(w);
 	put_master_life(w);
 	if (t == NULL)
 		return 0;
-	if (scope_init(&s, t, "drover_master_", NULL, 1) != 0) {
-		scope_free(&s);
+	if (metrics_scope_init(&s, t, "drover_master_", NULL, 1) != 0) {
+		metrics_scope_free(&s);
 		return -1;
 	}
 	for (uint32_t k = 0; k < t->fields; k++) {
@@ -451,14 +452,14 @@ static int put_master(const struct writer *w)
 		uint64_t value = reader_u64(w->v->master.bytes, f);
 
 		s.values[k] = value;
-		if (is_plain(w, &s, f) || strcmp(f->name, "generation") == 0)
-			put_field(w, &s, k);
+		if (metrics_is_plain(w, &s, f) || strcmp(f->name, "generation") == 0)
+			metrics_field(w, &s, k);
 		else if (f->kind == BOARD_ENUM)
 			put_enum(w, s.prefix, &w->v->master, f);
 		else if (f->kind == BOARD_TIME && strcmp(f->name, "beat_us") != 0)
 			put_time(w, s.prefix, f, value);
 	}
-	scope_free(&s);
+	metrics_scope_free(&s);
 	return 0;
 }
 
@@ -494,11 +495,11 @@ static bool slot_was_used(const struct view *v, uint32_t slot)
 	return false;
 }
 
-static void put_worker_counts(const struct writer *w)
+static void put_worker_counts(const struct metrics_writer *w)
 {
 	static const char *const states[] = {"starting", "ready", "draining", "hung", "dead"};
-	uint64_t counts[DIM(states)] = {0};
-	struct family f;
+	uint64_t counts[METRICS_DIM(states)] = {0};
+	struct metrics_family f;
 
 	for (uint32_t i = 0; i < w->v->workers_count; i++) {
 		const struct view_worker *k = &w->v->workers[i];
@@ -510,17 +511,17 @@ static void put_worker_counts(const struct writer *w)
 		if (!view_lives(k) &&
 		    (k->life != VIEW_DEAD || slot_worker(w->v, i / BOARD_HALVES) != k))
 			continue;
-		for (size_t s = 0; s < DIM(states); s++)
+		for (size_t s = 0; s < METRICS_DIM(states); s++)
 			counts[s] += strcmp(state, states[s]) == 0;
 	}
-	put_gauge_head(w, &f, "drover_workers", "", "Worker processes, by what they are doing");
-	for (size_t s = 0; s < DIM(states); s++)
-		put_sample(w, &f, &(struct label){"state", states[s]}, 1, counts[s]);
+	metrics_gauge(w, &f, "drover_workers", "", "Worker processes, by what they are doing");
+	for (size_t s = 0; s < METRICS_DIM(states); s++)
+		metrics_sample(w, &f, &(struct metrics_label){"state", states[s]}, 1, counts[s]);
 }
 
 /* One figure of each slot that has, or should have, a worker. */
-static void put_slots(const struct writer *w, const struct family *f,
-		      uint64_t (*figure)(const struct writer *, const struct view_worker *))
+static void put_slots(const struct metrics_writer *w, const struct metrics_family *f,
+		      uint64_t (*figure)(const struct metrics_writer *, const struct view_worker *))
 {
 	for (uint32_t i = 0; i < slots(w->v); i++) {
 		const struct view_worker *k = slot_worker(w->v, i);
@@ -529,46 +530,46 @@ static void put_slots(const struct writer *w, const struct family *f,
 		if (k == NULL)
 			continue;
 		snprintf(slot, sizeof(slot), "%u", i);
-		put_sample(w, f, &(struct label){"slot", slot}, 1, figure(w, k));
+		metrics_sample(w, f, &(struct metrics_label){"slot", slot}, 1, figure(w, k));
 	}
 }
 
-static uint64_t is_up(const struct writer *w, const struct view_worker *k)
+static uint64_t is_up(const struct metrics_writer *w, const struct view_worker *k)
 {
 	(void)w;
 	return k->life == VIEW_ALIVE;
 }
 
-static uint64_t beat_age(const struct writer *w, const struct view_worker *k)
+static uint64_t beat_age(const struct metrics_writer *w, const struct view_worker *k)
 {
 	return view_age_us(w->v, k->heard_us);
 }
 
-static uint64_t started_ms(const struct writer *w, const struct view_worker *k)
+static uint64_t started_ms(const struct metrics_writer *w, const struct view_worker *k)
 {
 	return reader_unix_ms(w->v->reader, k->started_us);
 }
 
-static void put_worker_life(const struct writer *w)
+static void put_worker_life(const struct metrics_writer *w)
 {
-	struct family f;
+	struct metrics_family f;
 
 	put_worker_counts(w);
-	put_gauge_head(w, &f, "drover_worker_up", "",
-		       "1 while the slot has a worker that lives and has a heartbeat");
+	metrics_gauge(w, &f, "drover_worker_up", "",
+		      "1 while the slot has a worker that lives and has a heartbeat");
 	put_slots(w, &f, is_up);
-	put_gauge_head(w, &f, "drover_worker_heartbeat_age_seconds", "seconds",
-		       "Time since the last turn of the event loop of the slot's worker began");
+	metrics_gauge(w, &f, "drover_worker_heartbeat_age_seconds", "seconds",
+		      "Time since the last turn of the event loop of the slot's worker began");
 	put_slots(w, &f, beat_age);
-	put_gauge_head(w, &f, "drover_worker_started_timestamp_seconds", "seconds",
-		       "When the slot's worker started");
+	metrics_gauge(w, &f, "drover_worker_started_timestamp_seconds", "seconds",
+		      "When the slot's worker started");
 	f.scale = 1000;
 	put_slots(w, &f, started_ms);
 }
 
 static bool is_by_slot(const struct board_field *f)
 {
-	for (size_t i = 0; i < DIM(by_slot); i++)
+	for (size_t i = 0; i < METRICS_DIM(by_slot); i++)
 		if (strcmp(f->name, by_slot[i]) == 0)
 			return true;
 	return false;
@@ -586,143 +587,63 @@ static uint64_t slot_sum(const struct view *v, uint32_t slot, const struct board
 	return sum;
 }
 
-static int put_by_slot(const struct writer *w, const struct board_table *t)
+static int put_by_slot(const struct metrics_writer *w, const struct board_table *t)
 {
-	struct scope s;
+	struct metrics_scope s;
 
-	if (scope_init(&s, t, "drover_worker_", "slot", slots(w->v)) != 0) {
-		scope_free(&s);
+	if (metrics_scope_init(&s, t, "drover_worker_", "slot", slots(w->v)) != 0) {
+		metrics_scope_free(&s);
 		return -1;
 	}
 	s.rows = 0;
 	for (uint32_t i = 0; i < slots(w->v); i++) {
 		if (!slot_was_used(w->v, i))
 			continue;
-		snprintf(s.names[s.rows], LABEL_BYTES, "%u", i);
+		snprintf(s.names[s.rows], METRICS_LABEL_BYTES, "%u", i);
 		for (uint32_t k = 0; k < t->fields; k++) {
 			const struct board_field *f = reader_field_at(w->v->reader, t, k);
 
 			if (is_by_slot(f))
-				scope_row(&s, s.rows)[k] = slot_sum(w->v, i, f);
+				metrics_scope_row(&s, s.rows)[k] = slot_sum(w->v, i, f);
 		}
 		s.rows++;
 	}
 	for (uint32_t k = 0; k < t->fields; k++)
 		if (is_by_slot(reader_field_at(w->v->reader, t, k)))
-			put_field(w, &s, k);
-	scope_free(&s);
+			metrics_field(w, &s, k);
+	metrics_scope_free(&s);
 	return 0;
 }
 
-static int put_workers(const struct writer *w)
+static int put_workers(const struct metrics_writer *w)
 {
 	const struct board_table *t = reader_table(w->v->reader, "worker");
-	struct scope s;
+	struct metrics_scope s;
 
 	put_worker_life(w);
 	if (t == NULL)
 		return 0;
-	if (scope_init(&s, t, "drover_", NULL, 1) != 0) {
-		scope_free(&s);
+	if (metrics_scope_init(&s, t, "drover_", NULL, 1) != 0) {
+		metrics_scope_free(&s);
 		return -1;
 	}
 	for (uint32_t k = 0; k < t->fields; k++) {
 		const struct board_field *f = reader_field_at(w->v->reader, t, k);
 
-		if (is_plain(w, &s, f))
+		if (metrics_is_plain(w, &s, f))
 			s.values[k] = view_sum(w->v, f->name);
 	}
 	for (uint32_t k = 0; k < t->fields; k++) {
 		const struct board_field *f = reader_field_at(w->v->reader, t, k);
 
 		/* A level of the loops is no sum. */
-		if (is_plain(w, &s, f) && strcmp(f->name, "lag_us") != 0)
-			put_field(w, &s, k);
+		if (metrics_is_plain(w, &s, f) && strcmp(f->name, "lag_us") != 0)
+			metrics_field(w, &s, k);
 		else if (f->kind == BOARD_HIST)
 			put_hist(w, t, f);
 	}
-	scope_free(&s);
+	metrics_scope_free(&s);
 	return put_by_slot(w, t);
-}
-
-/* The rows of a table that are in use, for two scopes: what stands in them, and what workers
- * counted for them. Rows beyond METRICS_ROWS are added up in one. */
-struct named {
-	struct scope own, traffic;
-	struct reader_row row;
-	uint64_t *sums; /* of one row */
-	char *bytes;    /* room for a row of the traffic table */
-};
-
-static void named_add(const struct writer *w, struct named *n, const char *name)
-{
-	bool other = n->own.rows >= METRICS_ROWS;
-	uint32_t r = other ? METRICS_ROWS : n->own.rows;
-
-	snprintf(n->own.names[r], LABEL_BYTES, "%s", other ? "~other" : name);
-	snprintf(n->traffic.names[r], LABEL_BYTES, "%s", n->own.names[r]);
-	for (uint32_t k = 0; k < n->own.t->fields; k++) {
-		const struct board_field *f = reader_field_at(w->v->reader, n->own.t, k);
-
-		if (is_plain(w, &n->own, f))
-			scope_row(&n->own, r)[k] += reader_u64(n->row.bytes, f);
-	}
-	view_group(w->v, n->traffic.t, n->row.index, n->sums, n->bytes);
-	for (uint32_t k = 0; k < n->traffic.t->fields; k++)
-		scope_row(&n->traffic, r)[k] += n->sums[k];
-	n->own.rows = n->traffic.rows = r + 1;
-}
-
-static int named_collect(const struct writer *w, struct named *n, const char *text)
-{
-	const struct board_table *t = n->own.t;
-	const struct board_field *used = reader_field(w->v->reader, t, "used");
-	char name[LABEL_BYTES];
-
-	n->own.rows = n->traffic.rows = 0;
-	for (uint32_t i = 0; i < t->rows && i < n->traffic.t->group_rows; i++) {
-		if (reader_copy(w->v->reader, t, i, &n->row) < 0)
-			return -1;
-		if (reader_u64(n->row.bytes, used) != 0)
-			named_add(w, n, reader_row_text(&n->row, text, name, sizeof(name)));
-	}
-	return 0;
-}
-
-static void put_scope(const struct writer *w, const struct scope *s)
-{
-	for (uint32_t k = 0; k < s->t->fields; k++)
-		if (is_plain(w, s, reader_field_at(w->v->reader, s->t, k)))
-			put_field(w, s, k);
-}
-
-static int put_named(const struct writer *w, const char *table, const char *text,
-		     const char *traffic)
-{
-	const struct board_table *own = reader_table(w->v->reader, table);
-	const struct board_table *counted = reader_table(w->v->reader, traffic);
-	struct named n = {.bytes = NULL};
-	char prefix[64];
-	int result = -1;
-
-	if (own == NULL || counted == NULL)
-		return 0;
-	snprintf(prefix, sizeof(prefix), "drover_%s_", table);
-	n.sums = calloc(counted->fields + 1, sizeof(*n.sums));
-	n.bytes = malloc(counted->stride);
-	if (scope_init(&n.own, own, prefix, table, METRICS_ROWS) == 0 &&
-	    scope_init(&n.traffic, counted, prefix, table, METRICS_ROWS) == 0 && n.sums != NULL &&
-	    n.bytes != NULL && named_collect(w, &n, text) == 0) {
-		put_scope(w, &n.own);
-		put_scope(w, &n.traffic);
-		result = 0;
-	}
-	scope_free(&n.own);
-	scope_free(&n.traffic);
-	reader_row_free(&n.row);
-	free(n.sums);
-	free(n.bytes);
-	return result;
 }
 
 const char *metrics_type(enum metrics_format format)
@@ -734,14 +655,13 @@ const char *metrics_type(enum metrics_format format)
 
 int metrics_write(const struct view *v, enum metrics_format format, FILE *out)
 {
-	const struct writer w = {.out = out, .openmetrics = format == METRICS_OPENMETRICS, .v = v};
+	const struct metrics_writer w = {
+	    .out = out, .openmetrics = format == METRICS_OPENMETRICS, .v = v};
 
 	if (put_master(&w) != 0 || put_workers(&w) != 0)
 		return -1;
-	for (size_t i = 0; i < DIM(named_tables); i++)
-		if (put_named(&w, named_tables[i].table, named_tables[i].text,
-			      named_tables[i].traffic) != 0)
-			return -1;
+	if (metrics_named(&w) != 0)
+		return -1;
 	if (w.openmetrics)
 		fputs("# EOF\n", out);
 	return ferror(out) ? -1 : 0;

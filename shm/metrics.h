@@ -6,8 +6,9 @@
  *
  * Series are bounded by the configuration: counters are sums over all workers, so that they never
  * go down over a reload or a death; a few figures that ought to be balanced come by slot; what a
- * server or listener did comes by its name, for the first METRICS_ROWS of each, the others together
- * as "~other". Nothing that a client sent becomes a label.
+ * server, listener or upstream did comes by its name, for the first METRICS_ROWS of each, what a
+ * peer did by upstream and address, for the first METRICS_PEERS; the others together as "~other".
+ * Nothing that a client sent becomes a label.
  */
 #ifndef DROVER_SHM_METRICS_H
 #define DROVER_SHM_METRICS_H
@@ -17,7 +18,8 @@
 #include "shm/view.h"
 
 enum {
-	METRICS_ROWS = 1000
+	METRICS_ROWS = 1000,
+	METRICS_PEERS = 200 /* each has a histogram, and more series than others */
 };
 
 enum metrics_format {

@@ -15,11 +15,16 @@
 #include "shm/times.h"
 
 enum {
-	SERVERS = METRICS_ROWS + 100
+	SERVERS = METRICS_ROWS + 100,
+	PEERS = METRICS_PEERS + 10
 };
 
-static const struct board_sizes sizes = {
-    .slots = 3, .conns_per_worker = 40000, .listeners = 3, .servers = SERVERS};
+static const struct board_sizes sizes = {.slots = 3,
+					 .conns_per_worker = 40000,
+					 .listeners = 3,
+					 .servers = SERVERS,
+					 .upstreams = 3,
+					 .peers = PEERS};
 static char dir[64], path[96];
 static struct board board;
 static struct reader *reader;
@@ -53,6 +58,32 @@ static void add_servers(void)
 	strcpy(board_server(&board, 0)->name, "a \"b\"\\\n\xff\x1b\xc3\xbc");
 }
 
+/* Of one pool each but the first: the last is ejected, the one before it down. */
+static void add_peers(void)
+{
+	for (uint32_t i = 0; i < PEERS; i++) {
+		struct peer_row *p = board_peer(&board, i);
+		struct peer_traffic_row *t = board_peer_traffic(&board, 1, i);
+
+		snprintf(p->upstream, sizeof(p->upstream), "u%u", i > 0);
+		snprintf(p->address, sizeof(p->address), "10.0.0.1:%u", i);
+		p->used = i != 1;
+		p->resolved = 1;
+		p->weight = 7;
+		p->active = i;
+		t->active = 1000; /* a worker's part of it: not told */
+		t->requests = 3;
+		t->responses_5xx = 2;
+		t->latency[hist_bucket(300000)] = 2;
+		t->latency_sum = 600000;
+	}
+	board_peer(&board, 3)->down = 1;
+	board_peer(&board, 4)->failed_until_us = times_mono_us() + 60000000;
+	strcpy(board_upstream(&board, 0)->name, "u0");
+	board_upstream(&board, 0)->used = 1;
+	board_upstream(&board, 0)->turn = 9;
+}
+
 /* Slot 0 was served by one that left and is by one that lives, slot 1 by a dead one, slot 2 never.
  */
 static void set_up(void)
@@ -80,6 +111,7 @@ static void set_up(void)
 	w->close_reset = 4;
 	add_worker(2, WORKER_DEAD, 100);
 	add_servers();
+	add_peers();
 }
 
 static void tear_down(void)
@@ -191,6 +223,37 @@ START_TEST(test_metrics_are_bounded)
 }
 END_TEST
 
+START_TEST(test_peers)
+{
+	render(plain);
+	has("\ndrover_peer_requests_total{upstream=\"u0\",peer=\"10.0.0.1:0\"} 3\n");
+	has("\ndrover_peer_responses_total{upstream=\"u1\",peer=\"10.0.0.1:2\",class=\"5xx\"} 2\n");
+	has("\ndrover_peer_requests_active{upstream=\"u1\",peer=\"10.0.0.1:2\"} 2\n");
+	ck_assert_uint_eq(times_in_text("# TYPE drover_peer_requests_active gauge"), 1);
+	has("\ndrover_peer_weight{upstream=\"u1\",peer=\"10.0.0.1:2\"} 7\n");
+	has("\ndrover_peer_request_duration_seconds_sum{upstream=\"u1\",peer=\"10.0.0.1:2\"} "
+	    "0.600000\n");
+	has("\ndrover_peer_request_duration_seconds_bucket{upstream=\"u1\",peer=\"10.0.0.1:2\","
+	    "le=\"+Inf\"} 2\n");
+	has("\ndrover_peer_request_duration_seconds_bucket{upstream=\"u1\",peer=\"10.0.0.1:2\","
+	    "le=\"0.262144\"} 0\n");
+	has("\ndrover_peer_request_duration_seconds_bucket{upstream=\"u1\",peer=\"10.0.0.1:2\","
+	    "le=\"0.524288\"} 2\n");
+	has("\ndrover_peer_up{upstream=\"u1\",peer=\"10.0.0.1:2\"} 1\n");
+	has("\ndrover_peer_up{upstream=\"u1\",peer=\"10.0.0.1:3\"} 0\n");
+	has("\ndrover_peer_ejected{upstream=\"u1\",peer=\"10.0.0.1:3\"} 0\n");
+	has("\ndrover_peer_up{upstream=\"u1\",peer=\"10.0.0.1:4\"} 0\n");
+	has("\ndrover_peer_ejected{upstream=\"u1\",peer=\"10.0.0.1:4\"} 1\n");
+	/* Row 1 is not in use; the last nine are one. */
+	hasnt("peer=\"10.0.0.1:1\"");
+	hasnt("peer=\"10.0.0.1:201\"");
+	has("\ndrover_peer_requests_total{upstream=\"~other\",peer=\"~other\"} 27\n");
+	ck_assert_uint_eq(times_in_text("\ndrover_peer_requests_total{"), METRICS_PEERS + 1);
+	/* For finding faults only. */
+	hasnt("drover_upstream_turn");
+}
+END_TEST
+
 START_TEST(test_openmetrics)
 {
 	render(openmetrics);
@@ -259,6 +322,7 @@ int main(void)
 	tcase_add_test(t, test_units);
 	tcase_add_test(t, test_names_are_escaped);
 	tcase_add_test(t, test_metrics_are_bounded);
+	tcase_add_test(t, test_peers);
 	tcase_add_test(t, test_openmetrics);
 	tcase_add_test(t, test_slowest);
 	tcase_add_test(t, test_search_is_bounded);

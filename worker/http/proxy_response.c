@@ -43,11 +43,13 @@ static void count_response(struct http *h, const struct up *up, uint32_t i)
 	uint64_t *const by_class[] = {
 	    NULL, NULL, &t->responses_2xx, &t->responses_3xx, &t->responses_4xx, &t->responses_5xx};
 	unsigned class = conn_row(h->cs, i)->status / 100;
+	uint64_t us = proxy_now(h) - up->since_us;
 
 	peer_answered(h->ups, up->peer, conn_row(h->cs, i)->status);
 	if (class >= 2 && class <= 5)
 		board_add(by_class[class], 1);
-	board_add(&t->latency[hist_bucket(proxy_now(h) - up->since_us)], 1);
+	board_add(&t->latency[hist_bucket(us)], 1);
+	board_add(&t->latency_sum, us);
 }
 
 /* The response is whole; result: what writing its last piece came to. rest: bytes that nobody asked
