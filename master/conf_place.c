@@ -383,6 +383,22 @@ static void fill_proxy_host(struct conf_fill *f, cfg_t *sec, struct location *pl
 }
 
 /* What both a server and a location may say. */
+/* The name of a field of our own. */
+static void check_timeout_header(struct conf_fill *f, cfg_t *sec)
+{
+	const struct conf_word *w = conf_tree_word(sec, "timeout_header", 0);
+
+	if (w == NULL)
+		return;
+	if (!conf_value_is_token(w->text))
+		conf_source_error(f->src, w->at,
+				  "timeout_header: '%s' is not the name of a header field",
+				  w->text);
+	else if (listed(own_request_headers, w->text) != NULL ||
+		 strcasecmp(w->text, "grpc-timeout") == 0)
+		conf_source_error(f->src, w->at, "timeout_header: drover itself makes %s", w->text);
+}
+
 static void fill_lists(struct conf_fill *f, cfg_t *sec, struct location *place)
 {
 	fill_index(f, sec, place);
@@ -391,6 +407,7 @@ static void fill_lists(struct conf_fill *f, cfg_t *sec, struct location *place)
 	fill_removed(f, sec, "remove_request", &place->remove_request);
 	fill_removed(f, sec, "remove_response", &place->remove_response);
 	fill_proxy_host(f, sec, place);
+	check_timeout_header(f, sec);
 	conf_place_headers(f, sec, place);
 	conf_place_pages(f, sec, place);
 }

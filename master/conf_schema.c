@@ -167,15 +167,17 @@ static const struct conf_option error_page[] = {
 	}
 
 /* The same, for what is proxied. */
-#define PROXY_OPTIONS                                                                   \
-	{OWN("proxy_host", "keep"), .proxy_only = true},                                \
-	    {CHOICE_ENUM("forwarded", location, forwarded, proxy_forwarded, "replace",  \
-			 forwardeds),                                                   \
-	     .proxy_only = true},                                                       \
-	    {LIST("trust", NULL), .may_be_empty = true, .proxy_only = true},            \
-	    {LIST("remove_request", NULL), .may_be_empty = true, .proxy_only = true},   \
-	{                                                                               \
-		LIST("remove_response", NULL), .may_be_empty = true, .proxy_only = true \
+#define PROXY_OPTIONS                                                                              \
+	{OWN("proxy_host", "keep"), .proxy_only = true},                                           \
+	    {CHOICE_ENUM("forwarded", location, forwarded, proxy_forwarded, "replace",             \
+			 forwardeds),                                                              \
+	     .proxy_only = true},                                                                  \
+	    {LIST("trust", NULL), .may_be_empty = true, .proxy_only = true},                       \
+	    {STRING("timeout_header", CONF_FIELD, location, timeout_name, "X-Request-Timeout-Ms"), \
+	     .proxy_only = true},                                                                  \
+	    {LIST("remove_request", NULL), .may_be_empty = true, .proxy_only = true},              \
+	{                                                                                          \
+		LIST("remove_response", NULL), .may_be_empty = true, .proxy_only = true            \
 	}
 
 static const struct conf_option location[] = {

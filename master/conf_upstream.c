@@ -329,7 +329,8 @@ static void check_deadline(struct conf_fill *f, uint32_t server, uint32_t upstre
 }
 
 /* Has the last attempt any time left? */
-static void check_retries(struct conf_fill *f, uint32_t server, uint32_t upstream)
+static void check_retries(struct conf_fill *f, uint32_t server, uint32_t upstream,
+			  const char *option, uint64_t us)
 {
 	const struct server *srv = &f->s->servers[server];
 	const struct upstream *u = &f->s->upstreams[upstream];
@@ -337,13 +338,12 @@ static void check_retries(struct conf_fill *f, uint32_t server, uint32_t upstrea
 	cfg_t *sec = f->pools[upstream].sec;
 	int at = sec == NULL ? 0 : conf_fill_at(sec, "retries");
 
-	if (request == 0 || u->connect_us > request || u->peers_count < 2 ||
-	    u->connect_us * u->retries < request)
+	if (request == 0 || us > request || u->peers_count < 2 || us * u->retries < request)
 		return;
 	conf_source_warn(f->src, at != 0 ? at : request_at(f, server),
-			 "%u times connect (%jums) of upstream \"%s\" leave nothing of request "
+			 "%u times %s (%jums) of upstream \"%s\" leave nothing of request "
 			 "(%jums) of server \"%s\" for the last attempt",
-			 u->retries, (uintmax_t)u->connect_us / 1000, u->name,
+			 u->retries, option, (uintmax_t)us / 1000, u->name,
 			 (uintmax_t)request / 1000, srv->name);
 }
 
@@ -354,7 +354,8 @@ static void check_location(struct conf_fill *f, uint32_t server, uint32_t upstre
 	check_deadline(f, server, upstream, "connect", u->connect_us);
 	check_deadline(f, server, upstream, "response", u->response_us);
 	check_deadline(f, server, upstream, "between", u->between_us);
-	check_retries(f, server, upstream);
+	check_retries(f, server, upstream, "connect", u->connect_us);
+	check_retries(f, server, upstream, "response", u->response_us);
 }
 
 void conf_upstream_check(struct conf_fill *f)

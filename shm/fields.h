@@ -48,7 +48,7 @@
 	X("conn", "status", "answer")
 #define LAYOUT_TEST_FIELD(X) X(ID, uint64_t, layout_test, , "", DEBUG, "Only in a program made for tests", "")
 #define LAYOUT_TEST_MEMBER   uint64_t layout_test;
-#define LAYOUT_REQUEST       [54]
+#define LAYOUT_REQUEST       [50]
 #else
 #define LAYOUT_TEST_ENUM(X)
 #define LAYOUT_EARLY_STATE(X)
@@ -57,7 +57,7 @@
 #define LAYOUT_RENAMES(X)
 #define LAYOUT_TEST_FIELD(X)
 #define LAYOUT_TEST_MEMBER
-#define LAYOUT_REQUEST       [62]
+#define LAYOUT_REQUEST       [58]
 #endif
 
 /* Enums: X(symbol suffix, text). */
@@ -591,6 +591,8 @@
 	X(ID, uint64_t, request_low, , "", FULL, "Id of the request: second half", "")                 \
 	X(ID, uint64_t, trace_high, , "", FULL, "Trace of the request (W3C trace-id): first half", "") \
 	X(ID, uint64_t, trace_low, , "", FULL, "Trace of the request: second half", "")                \
+	X(GAUGE, uint32_t, limit_ms, , "ms", FULL, "Time that a believed client gave its request, from request_us on; 0 = it said none", \
+	  "The smaller of this and deadlines { request } ends the request; what is left is told to the peer") \
 	X(ID, uint8_t, id_form, , "", FULL, "How the request's id is written: 0 none, 1 hex, 2 UUID, 3 characters, 4 the first 16 of more", "") \
 	X(ID, uint8_t, trace_flags, , "", FULL, "Trace flags; bit 0: sampled, bit 7: the trace came with the request", "") \
 	X(TEXT, char, request, LAYOUT_REQUEST, "", BRIEF, "Method and target of the request under way, or of the last one, cut", "")

@@ -117,7 +117,7 @@ check linger '$c->{state} eq "linger" && $c->{status} == 400 && $c->{left_ms} <=
 check two '$c->{server} eq "two"'
 check v6 '$c->{state} eq "idle" && $c->{peer} =~ /^(\[::1\]|127\.0\.0\.1):\d+$/ && $c->{in} == $sent'
 check unix '$c->{state} eq "idle" && $c->{peer} eq "unix" && $c->{in} == $sent'
-check long '$c->{status} == 404 && $c->{request} eq substr "GET /" . "long/" x 100, 0, 61'
+check long '$c->{status} == 404 && $c->{request} eq substr "GET /" . "long/" x 100, 0, 57'
 check escape '$c->{status} == 400 && $c->{request} eq "GET /%1b%5b31m%0a"'
 check query '$c->{request} eq "GET /a.txt"'
 check querypost '$c->{request} eq "POST /sink" && $c->{state} eq "body"'

@@ -229,6 +229,7 @@ uint32_t conn_open(struct conns *cs, const struct conn_origin *origin, enum clos
 	row->requests = 0;
 	row->accepted_us = cs->clock->now_us;
 	row->request_us = 0;
+	row->limit_ms = 0;
 	row->bytes_in = row->bytes_out = 0;
 	row->request[0] = '\0';
 	board_write_end(&row->seq);
@@ -301,6 +302,12 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 	return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
+uint64_t conn_request_limit(const struct conns *cs, uint32_t i)
+{
+	return sooner(conn_deadlines(cs, i)->at_us[DEADLINE_REQUEST],
+		      (uint64_t)conn_row(cs, i)->limit_ms * 1000);
+}
+
 static uint64_t deadline_of(const struct conns *cs, uint32_t i, enum conn_state state)
 {
 	const struct deadline_settings *d = conn_deadlines(cs, i);
@@ -318,8 +325,11 @@ static uint64_t deadline_of(const struct conns *cs, uint32_t i, enum conn_state 
 	if (state == CONN_RESPOND)
 		at = 0;
 	if ((state == CONN_BODY || state == CONN_RESPOND || state == CONN_SEND) &&
-	    d->at_us[DEADLINE_REQUEST] != 0 && request_us != 0)
-		return sooner(at, request_us + d->at_us[DEADLINE_REQUEST]);
+	    request_us != 0) {
+		uint64_t limit = conn_request_limit(cs, i);
+
+		return limit != 0 ? sooner(at, request_us + limit) : at;
+	}
 	return at;
 }
 
@@ -409,16 +419,18 @@ void conn_settle(struct conns *cs, uint32_t i)
 enum deadline conn_due(const struct conns *cs, uint32_t i)
 {
 	const struct conn_row *row = conn_row(cs, i);
-	const struct deadline_settings *d = conn_deadlines(cs, i);
 	uint64_t now = cs->clock->now_us;
 
 	if (row->deadline_us == 0 || row->deadline_us > now)
 		return DEADLINES_COUNT;
 	if (row->state == CONN_IDLE && cs->conn[i].max_age_us != 0 && cs->conn[i].max_age_us <= now)
 		return DEADLINE_MAX_AGE;
-	if ((row->state == CONN_BODY || row->state == CONN_SEND) &&
-	    d->at_us[DEADLINE_REQUEST] != 0 && row->request_us + d->at_us[DEADLINE_REQUEST] <= now)
-		return DEADLINE_REQUEST;
+	if (row->state == CONN_BODY || row->state == CONN_SEND) {
+		uint64_t limit = conn_request_limit(cs, i);
+
+		if (limit != 0 && row->request_us + limit <= now)
+			return DEADLINE_REQUEST;
+	}
 	return conn_state_deadline((enum conn_state)row->state);
 }
 

@@ -193,6 +193,10 @@ void conns_count_none(struct conns *cs);
 /* Sets a deadline other than that of the state's setting. */
 void conn_set_deadline(struct conns *cs, uint32_t i, uint64_t at_us);
 
+/* How long the request under way may take, from request_us on: the smaller of what is configured
+ * and what its client asked for; 0 = no limit. */
+uint64_t conn_request_limit(const struct conns *cs, uint32_t i);
+
 /* The state goes on: its deadline begins anew. */
 void conn_extend(struct conns *cs, uint32_t i);
 

@@ -76,6 +76,7 @@ enum {
 	X(15, ROW, trace_low)     \
 	X(16, ROW, id_form)       \
 	X(17, ROW, trace_flags)   \
+	X(18, ROW, limit_ms)      \
 	X(20, CONN, flags)        \
 	X(21, CONN, max_age_us)   \
 	X(22, CONN, head_len)     \

@@ -116,6 +116,7 @@ struct location {
 	struct cidr
 	    *trusted; /* clients (other proxies) whose X-Forwarded-* and time limits are believed */
 	uint32_t trusted_count;
+	const char *timeout_name;     /* of the field that says how much time is left, both ways */
 	const char **remove_request;  /* PROXY: fields that do not go to the peer; lower case,
 					 NULL-terminated */
 	const char **remove_response; /* PROXY: fields that do not go to the client */

@@ -141,6 +141,10 @@ static const struct text bad[] = {
      "6: forwarded: there is no 'maybe' (one of replace, append, off)"},
     {ONE LOCATION("proxy = \"api\"\ntrust = { \"10.0.0.1/8\" }"),
      "6: trust: '10.0.0.1/8' has bits set behind its prefix length"},
+    {ONE LOCATION("proxy = \"api\"\ntimeout_header = \"a b\""),
+     "6: timeout_header: 'a b' is not the name of a header field"},
+    {ONE LOCATION("proxy = \"api\"\ntimeout_header = connection"),
+     "6: timeout_header: drover itself makes connection"},
     {ONE LOCATION("proxy = \"api\"\nremove_request = { \"a b\", \"host\" }"),
      "6: remove_request: 'a b' is not the name of a header field\n"
      "6: remove_request: drover itself makes Host"},
@@ -197,6 +201,12 @@ static const struct text doubtful[] = {
 		"\"api\" }"),
      "5: warning: 3 times connect (5000ms) of upstream \"api\" leave nothing of request "
      "(15000ms) of server \"s\" for the last attempt"},
+    {POOL("peer \"127.0.0.1:1\" { }\npeer \"127.0.0.1:2\" { }\n"
+	  "deadlines { response = 8s between = 1s connect = 1s }\nretries = 2")
+	 SERVER("deadlines { request = 15s header = 1s body = 1s }\nlocation \"/\" { proxy = "
+		"\"api\" }"),
+     "5: warning: 2 times response (8000ms) of upstream \"api\" leave nothing of request "
+     "(15000ms) of server \"s\" for the last attempt"},
     {"drain = 2m " SERVER(
 	 "deadlines { request = 90s }\nlocation \"/\" { proxy = \"127.0.0.1:1\" }"),
      ""},
@@ -213,6 +223,8 @@ static const struct text doubtful[] = {
      "the one is put behind the other"},
     {ONE LOCATION("proxy = \"api\"\nlisting = true"),
      "6: warning: 'listing' has no effect: this location serves no files"},
+    {LOCATION("status = 204\ntimeout_header = \"X-Left\""),
+     "3: warning: 'timeout_header' has no effect: this location is no proxy"},
     {LOCATION("status = 204\nforwarded = off\nrequest_header \"A\" { value = \"b\" }"),
      "3: warning: 'forwarded' has no effect: this location is no proxy\n"
      "4: warning: 'request_header' has no effect: this location is no proxy"},

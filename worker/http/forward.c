@@ -290,7 +290,8 @@ enum kind {
 	KIND_FORWARDED_PROTO,
 	KIND_FORWARDED_HOST,
 	KIND_FORWARDED,
-	KIND_TIMEOUT
+	KIND_TIMEOUT,
+	KIND_GRPC_TIMEOUT
 };
 
 /* One request on its way. */
@@ -306,7 +307,7 @@ struct request {
 	bool plain;     /* neither nominated fields nor changes */
 	uint32_t drop;  /* a bit for each enum http_field_id */
 	uint32_t kinds; /* a bit for each enum kind that was seen */
-	struct http_span te, timeout_value;
+	struct http_span te;
 	struct nominated nominated;
 };
 
@@ -358,6 +359,8 @@ static inline enum kind kind_of(const char *name, size_t len)
 		return is_proxy_field(name, len) ? KIND_DROPPED : KIND_PLAIN;
 	case 'f':
 		return IS(name, len, "forwarded") ? KIND_FORWARDED : KIND_PLAIN;
+	case 'g':
+		return IS(name, len, "grpc-timeout") ? KIND_GRPC_TIMEOUT : KIND_PLAIN;
 	case 'k':
 		return IS(name, len, "keep-alive") ? KIND_DROPPED : KIND_PLAIN;
 	case 'h':
@@ -386,8 +389,7 @@ static bool passes_kind(struct request *r, enum kind kind, const struct http_fie
 		r->te = field->value;
 		return false;
 	case KIND_TIMEOUT:
-		r->timeout_value = field->value;
-		return false;
+	case KIND_GRPC_TIMEOUT:
 	case KIND_FORWARDED:
 	case KIND_DROPPED:
 		break;
@@ -637,21 +639,27 @@ static void put_origin(struct out *o, const struct request *r)
 		put_forwarded(o, r);
 }
 
-static uint64_t time_left(const struct request *r)
+/* A TimeoutValue has at most eight digits (gRPC over HTTP/2, "Timeout"). */
+static void put_grpc_timeout(struct out *o, uint64_t ms)
 {
-	uint64_t ms = r->f->timeout_ms, asked;
+	enum {
+		MOST = 99999999
+	};
 
-	if (r->f->trusted && r->timeout_value.len > 0 &&
-	    head_number(r->base + r->timeout_value.off, r->timeout_value.len, &asked) &&
-	    asked > 0 && (ms == 0 || asked < ms))
-		ms = asked;
-	return ms;
+	PUT(o, "grpc-timeout: ");
+	if (ms <= MOST) {
+		put_number(o, ms);
+		PUT(o, "m\r\n");
+	} else {
+		put_number(o, ms / 1000 < MOST ? ms / 1000 : MOST);
+		PUT(o, "S\r\n");
+	}
 }
 
 /* What we say of the request, besides where it came from. */
 static void put_notes(struct out *o, const struct request *r)
 {
-	uint64_t ms = time_left(r);
+	uint64_t ms = r->f->timeout_ms;
 
 	if (r->f->request_id && IS_OURS(&r->changes, "x-request-id")) {
 		PUT(o, "X-Request-Id: ");
@@ -669,6 +677,8 @@ static void put_notes(struct out *o, const struct request *r)
 		put_number(o, ms);
 		PUT(o, "\r\n");
 	}
+	if (ms > 0 && r->kinds & BIT(KIND_GRPC_TIMEOUT) && IS_OURS(&r->changes, "grpc-timeout"))
+		put_grpc_timeout(o, ms);
 	if (!IS_OURS(&r->changes, "via"))
 		return;
 	if (r->req->minor == 0)
@@ -730,7 +740,7 @@ static void set_rules(struct request *r)
 	if (f->traceparent)
 		r->drop |= BIT(HTTP_F_TRACEPARENT);
 	r->kinds = 0;
-	r->te = r->timeout_value = (struct http_span){0, 0};
+	r->te = (struct http_span){0, 0};
 	read_nominated(&r->nominated, r->base, r->req->field, r->req->fields, HTTP_F_CONNECTION,
 		       r->req->known[HTTP_F_CONNECTION],
 		       r->req->known_several & BIT(HTTP_F_CONNECTION));

@@ -53,8 +53,8 @@ struct forward_request {
 	bool forwarded_field;
 	enum forward_framing framing;
 	uint64_t length;
-	uint64_t timeout_ms; /* left for the peer; 0 = not said. A trusted client's smaller one goes
-				before */
+	uint64_t timeout_ms;      /* left for the peer; 0 = not said. It takes the place of what the
+				     client said, in grpc-timeout too if there was one */
 	const char *timeout_name; /* NULL: X-Request-Timeout-Ms */
 	const char
 	    *request_id; /* X-Request-Id; takes the place of the client's. NULL: that stays */

@@ -81,6 +81,27 @@ void proxy_expire(struct http *h, uint32_t i, enum deadline d)
 	proxy_answer(h, i, status);
 }
 
+/* The head was written when the connection was begun; what is left has become less meanwhile.
+ * False: it is nothing, and the exchange is over. */
+static bool in_time(struct http *h, uint32_t u)
+{
+	struct up *up = up_at(h->ups, u);
+	uint32_t i = up->conn;
+	uint64_t left = proxy_time_left(h, i);
+
+	if (left == 0)
+		return true;
+	if (left == PROXY_TIME_UP) {
+		proxy_expire(h, i, DEADLINE_REQUEST);
+		return false;
+	}
+	if (proxy_now(h) - up->since_us >= 1000 && !proxy_write_anew(h, i, up)) {
+		proxy_peer_failed(h, u, 503, false);
+		return false;
+	}
+	return true;
+}
+
 static void connected(struct http *h, uint32_t u)
 {
 	struct up *up = up_at(h->ups, u);
@@ -97,6 +118,8 @@ static void connected(struct http *h, uint32_t u)
 	up->state = UP_HEAD;
 	board_add(&h->cs->row->up_connects, 1);
 	board_add(&peer_traffic(h->ups, up->peer)->connects, 1);
+	if (!in_time(h, u))
+		return;
 	(void)proxy_flush(h, up);
 	proxy_await(h, up->conn, up);
 }

@@ -14,7 +14,6 @@
 #include "worker/http/body.h"
 #include "worker/http/fastcgi.h"
 #include "worker/http/forward.h"
-#include "worker/http/route.h"
 
 static bool is_idempotent(unsigned method)
 {
@@ -29,26 +28,6 @@ const char *proxy_address_of(const struct conn_row *row, char text[INET6_ADDRSTR
 	if (row->family == 6)
 		return inet_ntop(AF_INET6, row->peer, text, INET6_ADDRSTRLEN);
 	return NULL;
-}
-
-static bool is_trusted(const struct location *l, const struct conn_row *row)
-{
-	struct in6_addr peer;
-
-	memcpy(&peer, row->peer, sizeof peer);
-	return route_in_networks(l->trusted, l->trusted_count, &peer);
-}
-
-/* What is left of the request's own time; 0: it has no limit. UINT64_MAX: nothing is left. */
-static uint64_t time_left_us(const struct http *h, uint32_t i)
-{
-	const struct conn_row *row = conn_row(h->cs, i);
-	uint64_t limit = conn_deadlines(h->cs, i)->at_us[DEADLINE_REQUEST];
-
-	if (limit == 0 || row->request_us == 0)
-		return 0;
-	return row->request_us + limit > proxy_now(h) ? row->request_us + limit - proxy_now(h)
-						      : UINT64_MAX;
 }
 
 /* The request's id and traceparent as text. Returns whether its tracestate goes on, too. */
@@ -70,7 +49,7 @@ static int write_head(struct http *h, uint32_t i, const char *base, const struct
 		      const struct up *up)
 {
 	const struct conn_row *row = conn_row(h->cs, i);
-	uint64_t left = time_left_us(h, i);
+	uint64_t left = proxy_time_left(h, i);
 	char address[INET6_ADDRSTRLEN], id[TRACE_ID_MAX + 1], parent[TRACE_PARENT_LEN + 1];
 	bool keeps_state = identify(row, &h->req, base, id, parent);
 	const struct forward_request f = {
@@ -82,13 +61,14 @@ static int write_head(struct http *h, uint32_t i, const char *base, const struct
 	    .peer = h->settings->peers[up->peer].address,
 	    .address = proxy_address_of(row, address),
 	    .scheme = "http",
-	    .trusted = is_trusted(ctx->location, row),
+	    .trusted = proxy_trusts(ctx->location, row),
 	    .upgrade = (up->flags & UP_UPGRADE) != 0,
 	    .framing = h->req.chunked      ? FORWARD_CHUNKED
 		       : h->req.has_length ? FORWARD_LENGTH
 					   : FORWARD_NO_BODY,
 	    .length = h->req.content_length,
 	    .timeout_ms = left != 0 ? (left + 999) / 1000 : 0,
+	    .timeout_name = ctx->location->timeout_name,
 	    .request_id = id[0] != '\0' ? id : NULL,
 	    .traceparent = parent[0] != '\0' ? parent : NULL,
 	    .drop_tracestate = !keeps_state,
@@ -192,8 +172,13 @@ static enum step attempt(struct http *h, uint32_t i, const char *base, const str
 	uint64_t key = pool->balance == BALANCE_HASH ? proxy_hash_key(h, i, base, ctx) : 0;
 
 	for (; tries <= pool->retries + 1; tries++) {
-		uint32_t peer = balance_pick(h->ups, pool, avoid, key), u;
+		uint32_t peer, u;
 
+		if (proxy_time_left(h, i) == PROXY_TIME_UP) {
+			exchange_expired(h, DEADLINE_REQUEST);
+			return fail(h, i, base, 504);
+		}
+		peer = balance_pick(h->ups, pool, avoid, key);
 		if (peer == BALANCE_NONE)
 			return nobody(h, i, base, pool);
 		u = up_take(h->ups, peer, fresh, careful);
@@ -222,6 +207,8 @@ enum step proxy_begin(struct http *h, uint32_t i, const char *base, const struct
 	/* CGI tells the length of a body before it (RFC 3875 4.2). */
 	if (h->req.chunked && ctx->location->kind == LOCATION_FASTCGI)
 		return exchange_refuse(h, i, base, HTTP_REFUSED_LENGTH_REQUIRED);
+	if (ctx->location->trusted_count > 0)
+		proxy_take_limit(h, i, base, ctx->location);
 	if (body) {
 		step = body_begin(h, i, base);
 		if (step != STEP_NEXT)
@@ -271,19 +258,39 @@ static bool may_repeat(const struct http *h, const struct up *up, bool stale)
 	return stale || up->tries <= proxy_pool(h, up)->retries;
 }
 
+/* Where the request under way goes, from its head in the record. False: nowhere any more. */
+static bool find_again(struct http *h, uint32_t i, struct reply_ctx *ctx)
+{
+	*ctx = exchange_ctx(h, i);
+	if (!exchange_recall(h, i))
+		return false;
+	ctx->base = buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
+	ctx->req = &h->req;
+	return exchange_find(h, i, ctx) == 0 && ctx->location != NULL && proxy_wants(h, ctx);
+}
+
+bool proxy_write_anew(struct http *h, uint32_t i, struct up *up)
+{
+	struct iovec iov = {h->reply.text, 0};
+	struct reply_ctx ctx;
+	int len;
+
+	if (!find_again(h, i, &ctx))
+		return false;
+	len = write_head(h, i, ctx.base, &ctx, up);
+	if (len < 0)
+		return false;
+	iov.iov_len = (size_t)len;
+	buf_drop(&h->cs->bufs, &up->out_buf);
+	up->out_off = up->out_len = 0;
+	return proxy_write(h, up, &iov, 1);
+}
+
 static void repeat(struct http *h, uint32_t i, uint32_t avoid, unsigned tries, bool fresh)
 {
-	struct reply_ctx ctx = exchange_ctx(h, i);
-	int status;
+	struct reply_ctx ctx;
 
-	if (!exchange_recall(h, i)) {
-		proxy_answer(h, i, 502);
-		return;
-	}
-	ctx.base = buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
-	ctx.req = &h->req;
-	status = exchange_find(h, i, &ctx);
-	if (status != 0 || !proxy_wants(h, &ctx)) {
+	if (!find_again(h, i, &ctx)) {
 		proxy_answer(h, i, 502);
 		return;
 	}

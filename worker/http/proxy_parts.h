@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the files of the proxy share: proxy_give.c gives a request to a peer, or to another one when
- * that fails, proxy_key.c tells what it is hashed by; proxy_request.c passes its body on;
+ * that fails, proxy_key.c tells what it is hashed by, proxy_time.c how
+ * long it may take; proxy_request.c passes its body on;
  * proxy_response.c passes the answer back; proxy.c drives them by events and timers.
  */
 #ifndef DROVER_WORKER_HTTP_PROXY_PARTS_H
@@ -44,6 +45,20 @@ static inline void proxy_set_deadline(struct http *h, const struct up *up, uint6
  * address. */
 uint64_t proxy_hash_key(const struct http *h, uint32_t i, const char *base,
 			const struct reply_ctx *ctx);
+
+/*
+ * What is left of the request's own time, in microseconds: 0: it has no limit; PROXY_TIME_UP:
+ * nothing. The limit is the smaller of deadlines { request } and what a believed client asked for,
+ * which proxy_take_limit() reads from the head at base into the record.
+ */
+#define PROXY_TIME_UP UINT64_MAX
+uint64_t proxy_time_left(const struct http *h, uint32_t i);
+void proxy_take_limit(struct http *h, uint32_t i, const char *base, const struct location *l);
+bool proxy_trusts(const struct location *l, const struct conn_row *row);
+
+/* A connection has been established after a while: the head that waits for it, and nothing else
+ * does, is to say what is left now. False: it could not be written. */
+bool proxy_write_anew(struct http *h, uint32_t i, struct up *up);
 
 /* Goes to the peer; what its socket does not take is kept. False: there is no room for it. A peer
  * that is gone is noticed when it is read from. */

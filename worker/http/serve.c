@@ -193,6 +193,7 @@ static void begin_head(struct http *h, uint32_t i)
 		board_set(&row->request_us, now_us(h));
 		c->head_us = c->body_us = c->first_us = 0;
 		row->id_form = IDENT_NONE;
+		row->limit_ms = 0;
 	}
 }
 
