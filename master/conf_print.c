@@ -408,7 +408,7 @@ static void print_check(struct printer *p, const struct check_settings *c)
 
 static void print_upstream(struct printer *p, const struct upstream *u)
 {
-	static const char *const parts[] = {"deadlines", "keepalive"};
+	static const char *const parts[] = {"deadlines", "keepalive", "retry_budget"};
 
 	p->base[CONF_IN_UPSTREAM] = u;
 	fputc('\n', p->out);

@@ -255,6 +255,12 @@ static const struct conf_option check[] = {
     {.name = NULL},
 };
 
+static const struct conf_option upstream_retry_budget[] = {
+    {COUNT("percent", upstream, retry_percent, "20", 0, 10000)},
+    {COUNT("min", upstream, retry_min, "10", 0, 1000000)},
+    {.name = NULL},
+};
+
 static const struct conf_option peer[] = {
     {COUNT("weight", peer, weight, "1", 1, 1000)},
     {COUNT("max_conns", peer, max_conns, "0", 0, 1000000)},
@@ -276,6 +282,7 @@ static const struct conf_option upstream[] = {
     {COUNT("error_requests", upstream, error_requests, "20", 1, 100000)},
     {DURATION("slow_start", upstream, slow_start_us, "0s", DAY)},
     {SECTION("check", check)},
+    {SECTION("retry_budget", upstream_retry_budget)},
     {SECTION("deadlines", upstream_deadlines)},
     {SECTION("keepalive", upstream_keepalive)},
     {SECTION("peer", peer), .titled = true},

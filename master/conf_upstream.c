@@ -209,7 +209,7 @@ static void check_keepalive(struct conf_fill *f, cfg_t *sec, const struct upstre
 
 static void fill_upstream(struct conf_fill *f, cfg_t *sec)
 {
-	static const char *const parts[] = {"deadlines", "keepalive", "check"};
+	static const char *const parts[] = {"deadlines", "keepalive", "check", "retry_budget"};
 	uint32_t n = add_upstream(f, sec, pool_strdup(f->pool, conf_tree_title(sec)));
 	struct upstream *u = &f->s->upstreams[n];
 	struct conf_index seen = {.pool = f->scratch};

@@ -122,6 +122,8 @@ static int all_json(const struct ctl *c)
 		json_text(&j, "name", n.name);
 		json_text(&j, "balance", reader_row_text(&n.row, "balance", text, sizeof(text)));
 		json_bool(&j, "used", reader_row_u64(&n.row, "used") != 0);
+		json_u64(&j, "retry_budget_exhausted",
+			 reader_row_u64(&n.row, "retry_budget_exhausted"));
 		peers_json(c, &j, n.name);
 		json_end(&j);
 	}
@@ -168,6 +170,22 @@ static void put_peer(const struct ctl *c, struct print_table *t, const struct pe
 	put_latency(c, t, p, 0.99);
 }
 
+/* Where failures are no longer hidden from clients. */
+static void put_exhausted(const struct ctl *c)
+{
+	struct ctl_named n;
+
+	for (bool ok = ctl_named_first(&n, c, "upstream", "name"); ok; ok = ctl_named_next(&n)) {
+		uint64_t times = reader_row_u64(&n.row, "retry_budget_exhausted");
+
+		if (times != 0)
+			printf("%s: " U64 " requests were not tried again: the retry budget was "
+			       "used up\n",
+			       n.name, times);
+	}
+	ctl_named_free(&n);
+}
+
 int ctl_upstreams(struct ctl *c)
 {
 	static const char *const titles[] = {"UPSTREAM", "PEER", "STATE",    "WEIGHT", "ACTIVE",
@@ -189,5 +207,7 @@ int ctl_upstreams(struct ctl *c)
 	ctl_named_free(&n);
 	if (print_table_end(t, print_width(stdout)) != 0)
 		return ctl_fail(c, CTL_USAGE, "%s", strerror(errno));
+	if (!c->raw)
+		put_exhausted(c);
 	return CTL_OK;
 }

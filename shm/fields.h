@@ -500,6 +500,9 @@
 	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row", "")                            \
 	X(ID, uint32_t, used, , "", DEBUG, "1 while the configuration names the upstream", "")         \
 	X(COUNTER, uint64_t, turn, , "", DEBUG, "Turns of round robin over all workers (several writers: atomic add)", "For finding faults in the balance only") \
+	X(GAUGE, uint64_t, retry_spent, , "", FULL, "Retries of late that requests have not paid back, in hundredths of one (several writers: compare and swap)", "retry_budget { percent } of a request is paid back by each; at 500 times that only retry_budget { min } are allowed") \
+	X(TIME, uint64_t, retry_allowed_us, , "us", DEBUG, "Until when the retries that are allowed anyway are used up (several writers: compare and swap)", "See retry_budget { min }") \
+	X(COUNTER, uint64_t, retry_budget_exhausted, , "requests", BRIEF, "Requests that were not tried again because the retry budget was used up (several writers: atomic add)", "More peers fail than retries can hide: see droverctl upstreams for which. Raising retry_budget would add load to those that are left") \
 	X(TEXT, char, name, [64], "", BRIEF, "Name of the upstream section, or of the one peer that a location names", "") \
 	X(TEXT, char, balance, [96], "", BRIEF, "How requests are spread, as configured", "")
 

@@ -268,6 +268,8 @@ struct upstream {
 	uint32_t peers_count;
 	uint64_t connect_us, response_us, between_us; /* deadlines; 0 = none */
 	uint32_t retries;                             /* on other peers, for one request */
+	uint32_t retry_percent;      /* retries at most, of a hundred requests of late */
+	uint32_t retry_min;          /* retries a second allowed anyway, over all workers */
 	uint32_t keepalive_conns;    /* idle connections kept for each peer and worker; 0 = none */
 	uint32_t keepalive_requests; /* 0 = no limit */
 	uint64_t keepalive_idle_us;

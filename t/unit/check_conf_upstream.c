@@ -247,6 +247,7 @@ static const char full[] =
     "upstream \"api\" {\n"
     " balance = hash hash = \"cookie:Session\" retries = 2 max_head = 16k\n"
     " deadlines { connect = 1s response = 2s between = 3s }\n"
+    " retry_budget { percent = 35 min = 3 }\n"
     " keepalive { conns = 4 requests = 5 idle = 6s max_age = 7s }\n"
     " peer \"127.0.0.1:9001\" { weight = 2 max_conns = 8 max_fails = 9 fail_time = 10s }\n"
     " peer \"[::1]:9002\" { backup = true }\n"
@@ -273,6 +274,7 @@ static void expect_api(const struct settings *s)
 	ck_assert(u->first_peer == 0 && u->peers_count == 3 && u->retries == 2);
 	ck_assert(u->connect_us == 1000000 && u->response_us == 2000000 &&
 		  u->between_us == 3000000 && u->max_head == 16384);
+	ck_assert(u->retry_percent == 35 && u->retry_min == 3);
 	ck_assert(u->keepalive_conns == 4 && u->keepalive_requests == 5 &&
 		  u->keepalive_idle_us == 6000000 && u->keepalive_max_age_us == 7000000);
 	ck_assert_int_eq(u->pos.line, 4);

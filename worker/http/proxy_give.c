@@ -188,6 +188,9 @@ static enum step attempt(struct http *h, uint32_t i, const char *base, const str
 			return fail(h, i, base, 503);
 		peer_failed(h->ups, peer);
 		avoid = peer;
+		if (tries > pool->retries || !proxy_budget_take(h, pool))
+			break;
+		board_add(&h->cs->row->up_retries, 1);
 	}
 	return fail(h, i, base, 502);
 }
@@ -209,6 +212,7 @@ enum step proxy_begin(struct http *h, uint32_t i, const char *base, const struct
 		return exchange_refuse(h, i, base, HTTP_REFUSED_LENGTH_REQUIRED);
 	if (ctx->location->trusted_count > 0)
 		proxy_take_limit(h, i, base, ctx->location);
+	proxy_budget_earn(h, &h->settings->upstreams[ctx->location->upstream]);
 	if (body) {
 		step = body_begin(h, i, base);
 		if (step != STEP_NEXT)
@@ -255,7 +259,9 @@ static bool may_repeat(const struct http *h, const struct up *up, bool stale)
 		return false;
 	if (up->state != UP_CONNECT && (up->flags & UP_IDEMPOTENT) == 0)
 		return false;
-	return stale || up->tries <= proxy_pool(h, up)->retries;
+	return stale || (up->tries <= proxy_pool(h, up)->retries &&
+			 proxy_time_left(h, up->conn) != PROXY_TIME_UP &&
+			 proxy_budget_take(h, proxy_pool(h, up)));
 }
 
 /* Where the request under way goes, from its head in the record. False: nowhere any more. */
@@ -289,13 +295,18 @@ bool proxy_write_anew(struct http *h, uint32_t i, struct up *up)
 static void repeat(struct http *h, uint32_t i, uint32_t avoid, unsigned tries, bool fresh)
 {
 	struct reply_ctx ctx;
+	enum step step;
 
 	if (!find_again(h, i, &ctx)) {
 		proxy_answer(h, i, 502);
 		return;
 	}
 	board_add(&h->cs->row->up_retries, 1);
-	proxy_after(h, i, attempt(h, i, ctx.base, &ctx, avoid, tries, fresh));
+	step = attempt(h, i, ctx.base, &ctx, avoid, tries, fresh);
+	/* A kept connection gives no event: what has come of the body goes on next turn. */
+	if (step == STEP_AGAIN && (conn_at(h->cs, i)->flags & CONN_BODY_OPEN) != 0)
+		conn_ready(h->cs, i);
+	proxy_after(h, i, step);
 }
 
 /* The peer did not do what it should have done: another one may, or the client is told. */

@@ -2,8 +2,8 @@
 /*
  * What the files of the proxy share: proxy_give.c gives a request to a peer, or to another one when
  * that fails, proxy_key.c tells what it is hashed by, proxy_time.c how
- * long it may take; proxy_request.c passes its body on;
- * proxy_response.c passes the answer back; proxy.c drives them by events and timers.
+ * long it may take, proxy_budget.c whether it may be tried again; proxy_request.c passes its body
+ * on; proxy_response.c passes the answer back; proxy.c drives them by events and timers.
  */
 #ifndef DROVER_WORKER_HTTP_PROXY_PARTS_H
 #define DROVER_WORKER_HTTP_PROXY_PARTS_H
@@ -59,6 +59,11 @@ bool proxy_trusts(const struct location *l, const struct conn_row *row);
 /* A connection has been established after a while: the head that waits for it, and nothing else
  * does, is to say what is left now. False: it could not be written. */
 bool proxy_write_anew(struct http *h, uint32_t i, struct up *up);
+
+/* The pool's retry budget: a request that is given to a peer for the first time adds to it, a retry
+ * takes one; false: there is none left, which has been counted. */
+void proxy_budget_earn(const struct http *h, const struct upstream *pool);
+bool proxy_budget_take(const struct http *h, const struct upstream *pool);
 
 /* Goes to the peer; what its socket does not take is kept. False: there is no room for it. A peer
  * that is gone is noticed when it is read from. */

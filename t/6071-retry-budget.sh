@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Retries: how many there may be of all requests, which requests are repeated and which are not.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/http.sh"
+. "$(dirname "$0")/peers.sh"
+
+peer one 127.0.0.1:0
+DEAD=127.0.0.1:$(free_port)
+allow_log 'peer .* of upstream'
+start_drover <<EOF
+workers = 4
+upstream "broken" {
+    retries = 1
+    retry_budget { percent = 10  min = 0 }
+    peer "$PEER_one" { max_fails = 0 }
+}
+upstream "few" {
+    retries = 5
+    retry_budget { percent = 0  min = 2 }
+    peer "$DEAD" { max_fails = 0 }
+    peer "127.0.0.2:${DEAD#*:}" { max_fails = 0 }
+}
+upstream "none" {
+    retries = 5
+    retry_budget { percent = 0  min = 0 }
+    peer "unix:$T/nobody.sock" { max_fails = 0 }
+    peer "unix:$T/nobody2.sock" { max_fails = 0 }
+}
+upstream "kept" {
+    retry_budget { percent = 0  min = 0 }
+    peer "$PEER_one" { max_fails = 0 }
+}
+upstream "half" {
+    peer "$DEAD" { max_fails = 0 }
+    peer "$PEER_one" { max_fails = 0 }
+}
+server "site" {
+    listen = { "127.0.0.1:0" }
+    location "/" { proxy = "broken" }
+    location "/few/" { proxy = "few"  rewrite = "/" }
+    location "/none/" { proxy = "none"  rewrite = "/" }
+    location "/kept/" { proxy = "kept"  rewrite = "/" }
+    location "/half/" { proxy = "half"  rewrite = "/" }
+}
+EOF
+fds_mark
+
+# of UPSTREAM FIELD: of the board, over all its peers.
+of() {
+	ctl upstreams -j | perl -MJSON::PP -0777 -ne '
+		for my $u (@{decode_json($_)->{upstreams}}) {
+			next if $u->{name} ne "'"$1"'";
+			my $n = $u->{"'"$2"'"} // 0;
+			$n += $_->{"'"$2"'"} // 0 for @{$u->{peers}};
+			print "$n\n";
+		}'
+}
+
+# A peer that fails every request, 600 of them over 4 workers: 50 retries may be made at once, and one for ten requests.
+spawn load "$BUILD/herd" -c 8 -n 600 -p /garbage "127.0.0.1:$PORT"
+LOAD=$PID
+finish "$LOAD" 60
+count=$(asked one 'GET /garbage')
+cmp_ok "$count" -ge 640 'requests are tried again'
+cmp_ok "$count" -le 711 'but not more than the budget allows'
+is "$(of broken retries)" $((count - 600)) 'each is counted'
+is "$(of broken retry_budget_exhausted)" $((1200 - count)) 'and each that was not made'
+like "$(ctl upstreams | tail -n 1)" '^broken: [0-9]* requests were not tried again' 'droverctl upstreams says so'
+# What is allowed anyway.
+for k in 1 2 3 4 5 6; do got "nobody is there $k" /few/name 502 -; done
+cmp_ok "$(of few retries)" -ge 2 'so many a second are made in any case'
+cmp_ok "$(of few retries)" -le $((2 + 2 * 6 * WAIT_FACTOR)) 'and not more'
+for k in 1 2 3; do got "not even a socket $k" /none/name 502 -; done
+is "$(of none retry_budget_exhausted)" 3 'attempts that fail at once count, too'
+# A kept connection that was closed: that is nobody's failure.
+for k in 1 2 3 4 5 6; do got "closed when it is used again $k" /kept/once 200 once; done
+is "$(of kept retry_budget_exhausted)" 0 'does not count'
+# Only what may be repeated is.
+before=$(asked one 'POST /drop')
+got 'POST' /half/drop 502 - -X POST -d x
+got 'POST again' /half/drop 502 - -X POST -d x
+is $(($(asked one 'POST /drop') - before)) 2 'what is not idempotent is sent once'
+for k in 1 2 3 4; do got "POST of which nothing was sent $k" /half/sink 200 - -X POST -d x; done
+before=$(asked one 'PUT /drop')
+got 'PUT with a body that has been sent' /drop 502 - -X PUT -d x
+is $(($(asked one 'PUT /drop') - before)) 1 'is not sent again, either'
+fds_check 2
+kill "$PID_one"; finish "$PID_one"
+done_testing
