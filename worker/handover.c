@@ -465,6 +465,12 @@ static uint32_t find_server(const struct conns *cs, uint32_t listener,
 	return last;
 }
 
+/* The configuration may say that the peer speaks another protocol by now. */
+static bool speaks_alike(const struct settings *s, const struct up *up)
+{
+	return (up->fcgi.on != 0) == s->upstreams[s->peers[up->peer].upstream].fastcgi;
+}
+
 /* The same for a peer. Returns its index, or peers_count. */
 static uint32_t find_peer(const struct settings *s, const struct moved_bytes *upstream,
 			  const struct moved_bytes *address)
@@ -571,8 +577,9 @@ static uint32_t settle_up(struct conns *cs, struct moved_record *r, int fd)
 	up->location = idle ? 0 : find_location(s, &r->location);
 	up->in_len = r->up_in.len;
 	up->out_len = r->up_out.len;
-	if (up->peer < cs->settings->peers_count && (idle || up->location < s->locations_count) &&
-	    keep_bytes(cs, &r->up_in, &up->in_buf) && keep_bytes(cs, &r->up_out, &up->out_buf))
+	if (up->peer < cs->settings->peers_count && speaks_alike(cs->settings, up) &&
+	    (idle || up->location < s->locations_count) && keep_bytes(cs, &r->up_in, &up->in_buf) &&
+	    keep_bytes(cs, &r->up_out, &up->out_buf))
 		u = up_adopt(cs->ups, up);
 	if (u == UP_NONE) {
 		buf_drop(&cs->bufs, &up->in_buf);

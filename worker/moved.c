@@ -429,7 +429,7 @@ static bool sane_up(const struct moved_record *r)
 
 	return r->upstream.len > 0 && r->up_peer.len > 0 && (up->flags & ~UP_FLAGS_KNOWN) == 0 &&
 	       (up->flags & UP_TRANSIENT) == 0 && up->chunk.extra <= CHUNK_EXTRA_MAX &&
-	       up->scanned <= r->up_in.len;
+	       up->scanned <= r->up_in.len && fcgi_is_sound(&up->fcgi);
 }
 
 static bool sane_idle(const struct moved_record *r)

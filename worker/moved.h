@@ -100,20 +100,33 @@ enum {
 	X(40, CONN, first_us)
 
 /* The same of the connection to the peer. X(tag, member). */
-#define MOVED_UP_NUMBERS(X)  \
-	X(128, flags)        \
-	X(129, requests)     \
-	X(130, tries)        \
-	X(131, opened_us)    \
-	X(132, since_us)     \
-	X(133, deadline_us)  \
-	X(134, scanned)      \
-	X(135, body_left)    \
-	X(136, chunk.left)   \
-	X(137, chunk.extra)  \
-	X(138, chunk.step)   \
-	X(139, chunk.digits) \
-	X(140, chunk.stop_at_trailers)
+#define MOVED_UP_NUMBERS(X)            \
+	X(128, flags)                  \
+	X(129, requests)               \
+	X(130, tries)                  \
+	X(131, opened_us)              \
+	X(132, since_us)               \
+	X(133, deadline_us)            \
+	X(134, scanned)                \
+	X(135, body_left)              \
+	X(136, chunk.left)             \
+	X(137, chunk.extra)            \
+	X(138, chunk.step)             \
+	X(139, chunk.digits)           \
+	X(140, chunk.stop_at_trailers) \
+	X(141, fcgi.app_status)        \
+	X(142, fcgi.left)              \
+	X(143, fcgi.padding)           \
+	X(144, fcgi.step)              \
+	X(145, fcgi.type)              \
+	X(146, fcgi.protocol_status)   \
+	X(147, fcgi.on)                \
+	X(148, fcgi.begun)             \
+	X(149, fcgi.output_over)       \
+	X(150, fcgi.ended)             \
+	X(151, fcgi.unclean)           \
+	X(152, fcgi.mute)              \
+	X(153, fcgi.held)
 
 /* Other fields. Names of enums travel as text, since their numbers may differ between versions. */
 enum moved_tag {

@@ -46,7 +46,7 @@ static bool sound_up(const struct conns *cs, uint32_t i)
 	       up->location < s->servers[c->server].locations_count && up->method <= HTTP_OTHER &&
 	       up->body <= HTTP_BODY_UNTIL_CLOSE && up->out_off <= up->out_len &&
 	       up->scanned <= up->in_len && up->chunk.extra <= CHUNK_EXTRA_MAX &&
-	       is_socket(up->fd) && up->fd != c->fd;
+	       fcgi_is_sound(&up->fcgi) && is_socket(up->fd) && up->fd != c->fd;
 }
 
 /* Between two turns a connection is in one of these states, and its peer's in one that goes with

@@ -151,6 +151,11 @@ const char *fcgi_decode(struct fcgi_state *st, char *base, size_t len, size_t *u
 	return wrong;
 }
 
+bool fcgi_is_sound(const struct fcgi_state *st)
+{
+	return st->step <= PADDING && st->held <= 1 && (st->step != CONTENT || st->left > 0);
+}
+
 void fcgi_header(char out[FCGI_HEADER], enum fcgi_type type, size_t len)
 {
 	out[0] = VERSION;

@@ -69,6 +69,9 @@ enum fcgi_piece {
 const char *fcgi_decode(struct fcgi_state *st, char *base, size_t len, size_t *used,
 			enum fcgi_piece *kind, char **data, size_t *data_len);
 
+/* Is that a state which the decoder can go on from? */
+bool fcgi_is_sound(const struct fcgi_state *st);
+
 /* The header of a record without padding. */
 void fcgi_header(char out[FCGI_HEADER], enum fcgi_type type, size_t len);
 
