@@ -444,6 +444,7 @@
 	X(GAUGE, uint64_t, up_idle, , "conns", FULL, "Connections to peers kept for the next request", "See idle of the peers") \
 	X(COUNTER, uint64_t, up_connects, , "conns", FULL, "Connections to peers opened", "Many for few requests: raise keepalive.conns of the upstream, or the peer closes its connections early") \
 	X(COUNTER, uint64_t, up_reused, , "requests", FULL, "Requests sent over a kept connection to a peer", "Far below the requests of locations with a proxy: see up_connects") \
+	X(COUNTER, uint64_t, up_moved, , "conns", FULL, "Idle connections to peers that came from another worker", "It grows with reloads. If it does not, the upstream keeps none (keepalive.conns), or its peer is gone from the configuration") \
 	X(COUNTER, uint64_t, up_retries, , "requests", FULL, "Requests tried again on another peer", "It grows while a peer is down or restarts; steadily without that, see droverctl upstreams for the peer that fails") \
 	X(COUNTER, uint64_t, up_cancelled, , "requests", FULL, "Requests to peers given up because the client went away or its time was up", "Clients that give up: peers are slower than clients are patient") \
 	X(COUNTER, uint64_t, up_bad_responses, , "responses", BRIEF, "Answers of peers that were no proper or no whole HTTP response", "Each was a 502 or was cut: the error log names the peer and what was wrong") \

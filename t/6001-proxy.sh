@@ -236,7 +236,8 @@ is "$STATUS" 0 'requests beside it' || diag "$(cat "$T/load.out")"
 cmp_ok "$(stat_of buffers_resident)" -lt 4000000 'buffers stay few'
 expect_stat conns -eq 0
 ok 'reload' ctl reload
+is "$(stat_of up_conns)" "$(stat_of up_idle)" 'connections to peers are idle'
+for p in $PID_one $PID_two; do kill "$p"; finish "$p"; done
 expect_stat up_conns -eq 0
 fds_check 2
-for p in $PID_one $PID_two; do kill "$p"; finish "$p"; done
 done_testing

@@ -442,6 +442,7 @@ uint32_t up_adopt(struct ups *us, const struct up *from)
 	if (idle) {
 		up->flags |= UP_ARRIVING;
 		idle_add(us, u);
+		board_add(&us->cs->row->up_moved, 1);
 	}
 	return u;
 }
