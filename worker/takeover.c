@@ -219,13 +219,10 @@ static void rebuild_ups(struct conns *cs, uint64_t unserved_us)
 
 		if (up->state == UP_FREE || is_kept(cs, up, u))
 			continue;
-		if (sound_idle(cs, up)) {
+		if (sound_idle(cs, up))
 			up_keep(cs->ups, u, unserved_us);
-			continue;
-		}
-		if (!is_socket(up->fd))
-			up->fd = -1;
-		up_drop(cs->ups, u);
+		else
+			up_drop(cs->ups, u);
 	}
 	ups_settle(cs->ups);
 }

@@ -120,21 +120,24 @@ static uint32_t take_record(struct ups *us)
 
 /* Idle lists. */
 
-static void idle_add(struct ups *us, uint32_t u)
+/* Between two neighbours, or at an end. */
+static void idle_insert(struct ups *us, uint32_t u, uint32_t before, uint32_t after)
 {
 	struct up_list *l = &us->idle[us->up[u].peer];
 
-	us->up[u].prev = UP_NONE;
-	us->up[u].link = l->first;
-	if (l->first != UP_NONE)
-		us->up[l->first].prev = u;
-	else
-		l->last = u;
-	l->first = u;
+	us->up[u].prev = before;
+	us->up[u].link = after;
+	*(before != UP_NONE ? &us->up[before].link : &l->first) = u;
+	*(after != UP_NONE ? &us->up[after].prev : &l->last) = u;
 	l->count++;
 	us->idle_all++;
 	board_add(&peer_traffic(us, us->up[u].peer)->idle, 1);
 	board_add(&us->cs->row->up_idle, 1);
+}
+
+static void idle_add(struct ups *us, uint32_t u)
+{
+	idle_insert(us, u, UP_NONE, us->idle[us->up[u].peer].first);
 }
 
 static void idle_remove(struct ups *us, uint32_t u)
@@ -268,11 +271,13 @@ uint32_t up_take(struct ups *us, uint32_t peer, bool fresh, bool careful)
 	return u != UP_NONE ? u : open_new(us, peer);
 }
 
-/* A request in hand, for all workers to see. */
+/* A request in hand, for all workers to see. Should this process be killed between the two, its
+ * share is smaller than what it added: one too many is seen from then on, never one too few, which
+ * from 0 would be very many. */
 static void count_active(struct ups *us, uint32_t u)
 {
-	board_add(&peer_traffic(us, us->up[u].peer)->active, 1);
 	(void)board_shared_add(&peer_row(us, us->up[u].peer)->active, 1);
+	board_add(&peer_traffic(us, us->up[u].peer)->active, 1);
 }
 
 void up_join(struct ups *us, uint32_t u, uint32_t conn)
@@ -441,7 +446,8 @@ uint32_t up_adopt(struct ups *us, const struct up *from)
 	count_open(us, u);
 	if (idle) {
 		up->flags |= UP_ARRIVING;
-		idle_add(us, u);
+		/* They come as they were used, the last one first, and ours are younger. */
+		idle_insert(us, u, us->idle[up->peer].last, UP_NONE);
 		board_add(&us->cs->row->up_moved, 1);
 	}
 	return u;
@@ -500,8 +506,6 @@ void up_drop(struct ups *us, uint32_t u)
 {
 	struct up *up = up_at(us, u);
 
-	if (up->fd >= 0)
-		close(up->fd);
 	up->fd = -1;
 	up->doomed = 0;
 	up->in_buf = up->out_buf = BUF_NONE;

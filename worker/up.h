@@ -182,8 +182,8 @@ int up_watch(struct ups *us, uint32_t u);
 /*
  * After a crash, for worker/takeover.c: forget all but the records; then for each record in use one
  * of the others: it goes on (its lists, counts and timer are made anew, its client's record names
- * it), or its descriptor is closed; then settle makes the list of free records, and idle ones are
- * polled.
+ * it), or it is free, and its descriptor, whose number may be another's by now, is nobody's. Then
+ * settle makes the list of free records, and idle ones are polled.
  */
 void ups_forget(struct ups *us);
 void up_keep(struct ups *us, uint32_t u, uint64_t unserved_us);
