@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Proxied exchanges of every kind - relays, slow downloads and uploads in both framings, answers that are waited for - go on
+# from where they stood while reloads, an upgrade, a new master, rebalancing and the death of workers change who serves them.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/takeover.sh"
+
+PYTHON=/usr/bin/python3
+[ -x "$PYTHON" ] || skip_all 'no python3 for the peer'
+allow_log 'worker [0-9]+ \(pid [0-9]+, generation [0-9]+\) killed by signal 9 \(KILL\); its standby goes on'
+
+spawn peer "$PYTHON" "$ROOT/t/tools/backend.py" 127.0.0.1:0 peer
+PEER_PID=$PID
+wait_for 10 grep -q '^listening' "$T/peer.out" || die 'the peer listens' "$(cat "$T/peer.err")"
+start_drover <<EOF
+workers = 2
+worker_connections = 1000
+drain = 20s
+upstream "pool" {
+    deadlines { response = 5m  between = 5m }
+    peer "$(awk '$1 == "listening" { print $2 }' "$T/peer.out")" { max_fails = 0 }
+    keepalive { conns = 8 }
+}
+server "site" {
+    listen = { "127.0.0.1:0" }
+    deadlines { header = 5m  body = 5m  send = 5m  idle = 5m  min_rate = 0 }
+    limits { max_body = 0 }
+    location "/" { proxy = "pool" }
+}
+EOF
+learn_waiting
+fds_mark
+
+# live NAME OPTIONS; say NAME WORD: and waits until it is done.
+live() {
+	local name=$1
+	shift
+	rm -f "$T/$name.say" "$T/$name.out"
+	mkfifo "$T/$name.say"
+	spawn "$name" "$PYTHON" "$ROOT/t/tools/exchanges.py" "127.0.0.1:$PORT" "$T/$name.say" "$@"
+	LIVE=$PID
+	exec 8<>"$T/$name.say"
+	WORDS=0
+	wait_for 30 grep -qs '^opened' "$T/$name.out" || die "$name: exchanges of every kind" "$(cat "$T/$name.out" "$T/$name.err")"
+}
+
+obeyed() {
+	is_gone "$LIVE" || [ "$(grep -cs '^done' "$T/$1.out")" -ge "$WORDS" ]
+}
+
+say() {
+	printf '%s\n' "$2" >&8
+	WORDS=$((WORDS + 1))
+	wait_for 60 obeyed "$1" || fail "$1: $2" "$(cat "$T/$1.out" "$T/$1.err")"
+}
+
+# goes_on WHAT: each of them.
+goes_on() {
+	say all step
+	is "$(grep '^lost' "$T/all.out")" '' "exchanges go on after $1" || diag "$(tail -n 5 "$T/stderr")"
+}
+
+gone() {
+	local pid
+	for pid; do is_gone "$pid" || return 1; done
+}
+
+# moves WHAT CMD...: the workers are others after it, and all went with them.
+moves() {
+	local what=$1 old
+	shift
+	mapfile -t old < <(worker_pids)
+	ok "$what" "$@"
+	if ! wait_for 10 gone "${old[@]}"; then fail "$what: the old workers are gone" "$(ctl status)"; fi
+	goes_on "$what"
+}
+
+workers_are() {
+	[ "$(stat_of master.workers_wanted)" -eq "$1" ] && [ "$(processes worker | wc -l)" -eq "$1" ] &&
+		[ "$(worker_pids | wc -l)" -eq "$1" ]
+}
+
+new_master() {
+	kill -KILL "$DROVER_PID"
+	{ wait "$DROVER_PID"; } 2>/dev/null
+	launch_drover
+	wait_for 15 drover_is_ready
+}
+
+
+live all -n 2
+say all step
+moves 'reload' ctl reload
+moves 'another reload' ctl reload
+moves 'upgrade' ctl upgrade
+moves 'a new master' new_master
+kill -TTOU "$DROVER_PID"
+ok 'one worker' wait_for 10 workers_are 1
+goes_on 'the end of a worker'
+kill -TTIN "$DROVER_PID"
+ok 'two workers' wait_for 10 workers_are 2
+quiet_kill KILL 0
+goes_on 'the death of a worker at rest'
+quiet_kill KILL 1
+goes_on 'the death of the other'
+quiet_kill KILL 0
+say all more
+goes_on 'one more'
+is "$(stat_of close_lost)" 0 'none was lost by the workers'\'' own count'
+is "$(stat_of moved_refused)" 0 'none was refused'
+say all end
+finish "$LIVE" 60
+is "$STATUS" 0 'every answer and every body is right to its end' || diag "$(cat "$T/all.out" "$T/all.err")"
+expect_stat conns -eq 0
+is "$(stat_of up_conns)" "$(stat_of up_idle)" 'connections to the peer are idle'
+is "$(ctl upstreams -H | awk -F '\t' '{ n += $5 } END { print n + 0 }')" 0 'no request is in hand'
+
+# Relays are spread like idle connections.
+kill -TTOU "$DROVER_PID"
+ok 'one worker' wait_for 10 workers_are 1
+live all -n 40 -k relay
+kill -TTIN "$DROVER_PID"
+ok 'two workers' wait_for 10 workers_are 2
+ok 'rebalance' ctl rebalance
+like "$(cat "$T/.ok")" '^rebalanced: 20 connections moved' 'half of the relays moved'
+goes_on 'that'
+say all end
+finish "$LIVE" 60
+is "$STATUS" 0 'relays echo to their end'
+
+expect_stat conns -eq 0
+kill -TERM "$PEER_PID"
+finish "$PEER_PID"
+expect_stat up_conns -eq 0
+fds_check 4
+done_testing
