@@ -553,6 +553,7 @@ static void settle_peer(const struct board *b, const struct settings *s, const s
 	r->max_conns = p->max_conns;
 	r->backup = p->backup;
 	r->down = p->down;
+	r->check_on = s->upstreams[p->upstream].check.on;
 	r->resolved = p->addr_len != 0;
 	r->upstream_row = s->upstreams[p->upstream].row;
 	board_write_end(&r->seq);

@@ -132,6 +132,7 @@ int ctl_workers(struct ctl *c);
 int ctl_listeners(struct ctl *c);
 int ctl_servers(struct ctl *c);
 int ctl_upstreams(struct ctl *c);
+int ctl_peer(struct ctl *c);   /* CTL_TIMEOUT if no worker answered */
 int ctl_doctor(struct ctl *c); /* CTL_WRONG after a warning, CTL_CRITICAL after worse */
 int ctl_metrics(struct ctl *c);
 int ctl_reload(struct ctl *c);

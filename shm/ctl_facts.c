@@ -15,6 +15,7 @@
 
 #include "shm/alive.h"
 #include "shm/ctl_gather.h"
+#include "shm/ctl_upstreams.h"
 #include "shm/ctl_proc.h"
 
 #define DIM(a) (sizeof(a) / sizeof((a)[0]))
@@ -176,6 +177,27 @@ static void fill_servers(struct gather *g)
 	ctl_named_free(&n);
 }
 
+static void fill_members(struct gather *g)
+{
+	struct facts *f = g->f;
+	struct ctl_named n;
+	struct ctl_peer p;
+
+	for (bool ok = ctl_named_first(&n, g->c, "peer", "address"); ok; ok = ctl_named_next(&n)) {
+		struct facts_member *m = one_more(&f->members, &f->members_count, sizeof(*m));
+
+		if (m == NULL)
+			break;
+		ctl_peer_load(g->c, &n, &p);
+		*m = (struct facts_member){.stale = p.stale};
+		strlcpy(m->upstream, p.upstream, sizeof(m->upstream));
+		strlcpy(m->address, p.address, sizeof(m->address));
+		strlcpy(m->state, p.state, sizeof(m->state));
+		strlcpy(m->reason, p.reason, sizeof(m->reason));
+	}
+	ctl_named_free(&n);
+}
+
 static void fill_system(struct gather *g)
 {
 	struct facts_system *s = &g->f->system;
@@ -318,6 +340,7 @@ static int second_look(struct gather *g)
 	if (gather_workers(g) != 0)
 		return -1;
 	fill_servers(g);
+	fill_members(g);
 	find_upstreams(g);
 	gather_ports(g);
 	fill_system(g);
@@ -379,5 +402,6 @@ void ctl_facts_free(struct facts *f)
 	free(f->listeners);
 	free(f->servers);
 	free(f->upstreams);
+	free(f->members);
 	memset(f, 0, sizeof(*f));
 }

@@ -3,10 +3,11 @@
  * droverctl upstreams: the peers of each upstream, how they are and what they did. Its figures are
  * those of the board alone, added up over all workers.
  */
-#include "shm/ctl.h"
+#include "shm/ctl_upstreams.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,23 +15,50 @@
 
 #define U64 "%" PRIu64
 
-/* A peer, as it is shown. */
-struct peer {
-	char upstream[64], address[112];
-	const char *state;
-	uint64_t left_us; /* until it is used again, if it failed */
-	uint64_t weight, max_conns, active, fails, ejections;
-	uint64_t open, idle, requests, errors, failures, reused, retries, cancelled, in, out;
-	uint64_t latency[HIST_BUCKETS];
-	bool backup;
-};
+/* As the error log of the prober says it. */
+static void write_reason(const struct reader_row *row, char *out, size_t size)
+{
+	const char *name = reader_row_enum(row, "check_reason");
+	uint64_t detail = reader_row_u64(row, "check_detail");
 
-static void load_peer(const struct ctl *c, const struct ctl_named *n, struct peer *p)
+	out[0] = '\0';
+	if (reader_row_u64(row, "check_reason") == CHECK_FAILED_NONE)
+		return;
+	if (strcmp(name, "unwanted status") == 0)
+		snprintf(out, size, "%s " U64, name, detail);
+	else if (detail != 0 && strcmp(name, "bad response") != 0)
+		snprintf(out, size, "%s: %s", name, strerror((int)detail));
+	else
+		snprintf(out, size, "%s", name);
+}
+
+static void load_told(const struct reader_row *row, struct ctl_peer *p)
+{
+	p->configured_weight = reader_row_u64(row, "weight");
+	p->weight = peers_weight(row);
+	p->told_us = reader_row_u64(row, "told_us");
+	p->told_uid = reader_row_u64(row, "told_uid");
+}
+
+static void load_checks(const struct ctl *c, const struct reader_row *row, struct ctl_peer *p)
+{
+	p->stale = reader_row_u64(row, "check_on") != 0 && reader_row_u64(row, "checks") != 0 &&
+		   reader_row_u64(row, "check_until_us") <= c->view.now_us;
+	write_reason(row, p->reason, sizeof(p->reason));
+	p->checks = reader_row_u64(row, "checks");
+	p->check_failures = reader_row_u64(row, "check_failures");
+	p->checked_us = reader_row_u64(row, "checked_us");
+	p->check_took_us = reader_row_u64(row, "check_took_us");
+}
+
+void ctl_peer_load(const struct ctl *c, const struct ctl_named *n, struct ctl_peer *p)
 {
 	memset(p, 0, sizeof(*p));
 	reader_row_text(&n->row, "upstream", p->upstream, sizeof(p->upstream));
 	reader_row_text(&n->row, "address", p->address, sizeof(p->address));
-	p->weight = reader_row_u64(&n->row, "weight");
+	p->row = n->row.index;
+	load_told(&n->row, p);
+	load_checks(c, &n->row, p);
 	p->max_conns = reader_row_u64(&n->row, "max_conns");
 	p->active = reader_row_u64(&n->row, "active");
 	p->fails = reader_row_u64(&n->row, "fails");
@@ -54,19 +82,19 @@ static void load_peer(const struct ctl *c, const struct ctl_named *n, struct pee
 }
 
 /* Counters of different workers are not read at one moment. */
-static double reuse_of(const struct peer *p)
+static double reuse_of(const struct ctl_peer *p)
 {
 	if (p->requests == 0)
 		return 0;
 	return p->reused >= p->requests ? 1 : (double)p->reused / (double)p->requests;
 }
 
-static uint64_t quantile(const struct peer *p, double q)
+static uint64_t quantile(const struct ctl_peer *p, double q)
 {
 	return (uint64_t)(hist_quantile(p->latency, q) + 0.5);
 }
 
-static void peer_json(struct json *j, const struct peer *p)
+void ctl_peer_json(const struct ctl *c, struct json *j, const struct ctl_peer *p)
 {
 	json_object(j, NULL);
 	json_text(j, "address", p->address);
@@ -76,6 +104,15 @@ static void peer_json(struct json *j, const struct peer *p)
 	json_u64(j, "fails", p->fails);
 	json_u64(j, "ejections", p->ejections);
 	json_u64(j, "weight", p->weight);
+	json_u64(j, "configured_weight", p->configured_weight);
+	ctl_json_time(c, j, "told", p->told_us);
+	if (p->told_us != 0)
+		json_u64(j, "told_uid", p->told_uid);
+	json_u64(j, "checks", p->checks);
+	json_u64(j, "check_failures", p->check_failures);
+	ctl_json_time(c, j, "checked", p->checked_us);
+	json_u64(j, "check_took_us", p->check_took_us);
+	json_text(j, "check_reason", p->reason);
 	json_u64(j, "max_conns", p->max_conns);
 	json_u64(j, "active", p->active);
 	json_u64(j, "open", p->open);
@@ -97,13 +134,13 @@ static void peer_json(struct json *j, const struct peer *p)
 static void peers_json(const struct ctl *c, struct json *j, const char *upstream)
 {
 	struct ctl_named n;
-	struct peer p;
+	struct ctl_peer p;
 
 	json_array(j, "peers");
 	for (bool ok = ctl_named_first(&n, c, "peer", "address"); ok; ok = ctl_named_next(&n)) {
-		load_peer(c, &n, &p);
+		ctl_peer_load(c, &n, &p);
 		if (strcmp(p.upstream, upstream) == 0)
-			peer_json(j, &p);
+			ctl_peer_json(c, j, &p);
 	}
 	ctl_named_free(&n);
 	json_end(j);
@@ -132,18 +169,19 @@ static int all_json(const struct ctl *c)
 	return CTL_OK;
 }
 
-static void put_state(const struct ctl *c, struct print_table *t, const struct peer *p)
+static void put_state(const struct ctl *c, struct print_table *t, const struct ctl_peer *p)
 {
 	const char *backup = p->backup && !c->raw ? " (backup)" : "";
 	char left[PRINT_SHORT];
 
-	if (strcmp(p->state, "failed") == 0 && !c->raw)
-		print_cell(t, "failed, %s left%s", print_duration(p->left_us, left), backup);
+	if (strcmp(p->state, "ejected") == 0 && !c->raw)
+		print_cell(t, "ejected, %s left%s", print_duration(p->left_us, left), backup);
 	else
 		print_cell(t, "%s%s", p->state, backup);
 }
 
-static void put_latency(const struct ctl *c, struct print_table *t, const struct peer *p, double q)
+static void put_latency(const struct ctl *c, struct print_table *t, const struct ctl_peer *p,
+			double q)
 {
 	char text[PRINT_SHORT];
 
@@ -153,7 +191,7 @@ static void put_latency(const struct ctl *c, struct print_table *t, const struct
 		print_cell(t, "%s", print_duration(quantile(p, q), text));
 }
 
-static void put_peer(const struct ctl *c, struct print_table *t, const struct peer *p)
+static void put_peer(const struct ctl *c, struct print_table *t, const struct ctl_peer *p)
 {
 	print_cell(t, "%s", p->upstream);
 	print_cell(t, "%s", p->address);
@@ -186,27 +224,48 @@ static void put_exhausted(const struct ctl *c)
 	ctl_named_free(&n);
 }
 
-int ctl_upstreams(struct ctl *c)
+static struct print_table *table_new(const struct ctl *c)
 {
 	static const char *const titles[] = {"UPSTREAM", "PEER", "STATE",    "WEIGHT", "ACTIVE",
 					     "OPEN",     "IDLE", "REQUESTS", "5XX",    "FAILURES",
 					     "REUSE",    "P50",  "P99"};
+
+	return print_table_new(stdout, c->raw, titles, "lllrrrrrrrrrr");
+}
+
+static int table_end(const struct ctl *c, struct print_table *t)
+{
+	if (print_table_end(t, print_width(stdout)) != 0)
+		return ctl_fail(c, CTL_USAGE, "%s", strerror(errno));
+	return CTL_OK;
+}
+
+int ctl_peer_show(struct ctl *c, const struct ctl_peer *p)
+{
+	struct print_table *t = table_new(c);
+
+	put_peer(c, t, p);
+	return table_end(c, t);
+}
+
+int ctl_upstreams(struct ctl *c)
+{
 	struct print_table *t;
 	struct ctl_named n;
-	struct peer p;
+	struct ctl_peer p;
 
 	if (ctl_open(c) != CTL_OK)
 		return CTL_USAGE;
 	if (c->json)
 		return all_json(c);
-	t = print_table_new(stdout, c->raw, titles, "lllrrrrrrrrrr");
+	t = table_new(c);
 	for (bool ok = ctl_named_first(&n, c, "peer", "address"); ok; ok = ctl_named_next(&n)) {
-		load_peer(c, &n, &p);
+		ctl_peer_load(c, &n, &p);
 		put_peer(c, t, &p);
 	}
 	ctl_named_free(&n);
-	if (print_table_end(t, print_width(stdout)) != 0)
-		return ctl_fail(c, CTL_USAGE, "%s", strerror(errno));
+	if (table_end(c, t) != CTL_OK)
+		return CTL_USAGE;
 	if (!c->raw)
 		put_exhausted(c);
 	return CTL_OK;

@@ -16,15 +16,25 @@ static const struct {
 	const char *name;
 	diagnose_fn *look;
 } checks[] = {
-    {"master", diagnose_master},           {"workers", diagnose_workers},
-    {"close_wait", diagnose_close_wait},   {"time_wait", diagnose_time_wait},
-    {"accept_queue", diagnose_queues},     {"leak", diagnose_leak},
-    {"descriptors", diagnose_descriptors}, {"connections", diagnose_connections},
-    {"growth", diagnose_growth},           {"retransmissions", diagnose_retransmissions},
-    {"zero_window", diagnose_windows},     {"ports", diagnose_ports},
-    {"balance", diagnose_balance},         {"loop_lag", diagnose_lag},
-    {"memory", diagnose_memory},           {"log", diagnose_log},
-    {"deadlines", diagnose_deadlines},     {"limits", diagnose_limits},
+    {"master", diagnose_master},
+    {"workers", diagnose_workers},
+    {"close_wait", diagnose_close_wait},
+    {"time_wait", diagnose_time_wait},
+    {"accept_queue", diagnose_queues},
+    {"leak", diagnose_leak},
+    {"descriptors", diagnose_descriptors},
+    {"connections", diagnose_connections},
+    {"growth", diagnose_growth},
+    {"retransmissions", diagnose_retransmissions},
+    {"zero_window", diagnose_windows},
+    {"ports", diagnose_ports},
+    {"balance", diagnose_balance},
+    {"loop_lag", diagnose_lag},
+    {"memory", diagnose_memory},
+    {"log", diagnose_log},
+    {"deadlines", diagnose_deadlines},
+    {"limits", diagnose_limits},
+    {"peers", diagnose_peers},
 };
 
 const char *diagnose_check(size_t i)

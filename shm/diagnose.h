@@ -115,6 +115,13 @@ struct facts_upstream {
 	    time_wait; /* local ports that connections to it hold; those that only wait */
 };
 
+/* A peer of an upstream section. */
+struct facts_member {
+	char upstream[64], address[112], reason[96];
+	char state[24]; /* as droverctl upstreams shows it */
+	bool stale;     /* its checks have stopped */
+};
+
 struct facts_server {
 	char name[64];
 	struct deadlines deadlines;
@@ -153,6 +160,8 @@ struct facts {
 	bool deadlines_known; /* the board tells them */
 	struct facts_upstream *upstreams;
 	size_t upstreams_count;
+	struct facts_member *members;
+	size_t members_count;
 	char upstreams_unknown[200]; /* why there are none */
 	char proc_unknown[200];      /* why /proc could not be looked at; "" */
 
@@ -217,6 +226,7 @@ diagnose_fn diagnose_close_wait, diagnose_time_wait, diagnose_queues, diagnose_r
     diagnose_windows, diagnose_ports;
 diagnose_fn diagnose_leak, diagnose_descriptors, diagnose_connections, diagnose_growth,
     diagnose_balance, diagnose_log;
+diagnose_fn diagnose_peers; /* shm/diagnose_peers.c */
 diagnose_fn diagnose_memory, diagnose_deadlines, diagnose_limits;
 
 #endif

@@ -75,6 +75,8 @@ static const struct command {
     {"servers", ctl_servers, "a", false, "[-a]", "what each server section did"},
     {"upstreams", ctl_upstreams, "a", false, "[-a]",
      "peers of each upstream: how they are, what they did"},
+    {"peer", ctl_peer, "t", true, "[-t SECONDS] UPSTREAM PEER [drain | down | up | weight N]",
+     "one peer: look at it, or change it without a reload (weight default: as configured)"},
     {"doctor", ctl_doctor, "ai", true, "[-a] [-i SECONDS] [upstream=ADDRESS:PORT ...]",
      "what is wrong, what it means, what to do (exit status 1: warnings, 4: critical)"},
     {"metrics", ctl_metrics, "o", false, "[-o]", "all figures for Prometheus (-o: OpenMetrics)"},

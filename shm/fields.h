@@ -539,6 +539,7 @@
 	X(ID, uint32_t, max_conns, , "requests", FULL, "Most requests in hand over all workers; 0 = no limit", "") \
 	X(ID, uint16_t, backup, , "", FULL, "1: used when no other peer is well", "")                   \
 	X(ID, uint16_t, down, , "", BRIEF, "1: configured as down, not used", "")                       \
+	X(ID, uint16_t, check_on, , "", FULL, "1: its upstream has a check {}", "")                     \
 	X(ID, uint16_t, resolved, , "", FULL, "1: its address is known; 0: its name could not be resolved, not used", "Look at the name server, then reload") \
 	X(ID, uint32_t, upstream_row, , "", DEBUG, "Row of its upstream", "")                          \
 	X(TEXT, char, upstream, [64], "", BRIEF, "Name of its upstream", "")                           \

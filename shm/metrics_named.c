@@ -99,7 +99,7 @@ static void add_levels(const struct metrics_writer *w, struct named *n, uint32_t
 	enum peers_state state = peers_state(&n->row, w->v->now_us, NULL);
 
 	n->levels[r].up += peers_state_is_up(state);
-	n->levels[r].ejected += state == PEERS_FAILED;
+	n->levels[r].ejected += state == PEERS_EJECTED;
 }
 
 static void name_row(struct named *n, struct metrics_scope *s, uint32_t r, bool other,

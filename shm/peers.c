@@ -5,9 +5,25 @@
 #include "shm/peers.h"
 
 #include <stddef.h>
+#include <string.h>
+
+/* What the checks say, as long as it counts. */
+static const char *check_of(const struct reader_row *row, uint64_t now_us)
+{
+	return reader_row_u64(row, "check_on") != 0 &&
+		       reader_row_u64(row, "check_until_us") > now_us
+		   ? reader_row_enum(row, "check_state")
+		   : "unknown";
+}
+
+static bool is(const char *word, const char *other)
+{
+	return strcmp(word, other) == 0;
+}
 
 enum peers_state peers_state(const struct reader_row *row, uint64_t now_us, uint64_t *left_us)
 {
+	const char *told = reader_row_enum(row, "told"), *check = check_of(row, now_us);
 	uint64_t until = reader_row_u64(row, "failed_until_us");
 	uint64_t left = until > now_us ? until - now_us : 0;
 
@@ -17,22 +33,36 @@ enum peers_state peers_state(const struct reader_row *row, uint64_t now_us, uint
 		return PEERS_UNUSED;
 	if (reader_row_u64(row, "down") != 0)
 		return PEERS_DOWN;
+	if (is(told, "down"))
+		return PEERS_DOWN_OPERATOR;
 	if (reader_row_u64(row, "resolved") == 0)
 		return PEERS_UNRESOLVED;
+	if (is(check, "down"))
+		return PEERS_DOWN_CHECK;
 	if (left != 0)
-		return PEERS_FAILED;
-	return reader_row_u64(row, "fails") != 0 ? PEERS_FAILING : PEERS_WELL;
+		return PEERS_EJECTED;
+	if (is(told, "drain") || peers_weight(row) == 0)
+		return PEERS_DRAINED;
+	return reader_row_u64(row, "fails") != 0 || is(check, "warned") ? PEERS_WARNED : PEERS_UP;
+}
+
+uint64_t peers_weight(const struct reader_row *row)
+{
+	uint64_t told = reader_row_u64(row, "told_weight");
+
+	return told != 0 ? told - 1 : reader_row_u64(row, "weight");
 }
 
 const char *peers_state_name(enum peers_state state)
 {
-	static const char *const names[] = {"unused", "down",    "unresolved",
-					    "failed", "failing", "well"};
+	static const char *const names[] = {"unused",     "down",         "down (operator)",
+					    "unresolved", "down (check)", "ejected",
+					    "drained",    "warned",       "up"};
 
 	return names[state];
 }
 
 bool peers_state_is_up(enum peers_state state)
 {
-	return state == PEERS_FAILING || state == PEERS_WELL;
+	return state == PEERS_WARNED || state == PEERS_UP;
 }

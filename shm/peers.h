@@ -15,15 +15,21 @@
 enum peers_state {
 	PEERS_UNUSED, /* the configuration does not name it any more */
 	PEERS_DOWN,
+	PEERS_DOWN_OPERATOR, /* droverctl peer ... down */
 	PEERS_UNRESOLVED,
-	PEERS_FAILED,  /* ejected: left alone for its failures, for a while */
-	PEERS_FAILING, /* it failed last time, and is still used */
-	PEERS_WELL
+	PEERS_DOWN_CHECK,
+	PEERS_EJECTED, /* left alone for its failures, for a while */
+	PEERS_DRAINED, /* droverctl peer ... drain, or a weight of 0 */
+	PEERS_WARNED,  /* it failed last time, and is still used */
+	PEERS_UP
 };
 
-/* left_us (NULL: not wanted): how long a failed one is still left alone, else 0. */
+/* left_us (NULL: not wanted): how long an ejected one is still left alone, else 0. */
 enum peers_state peers_state(const struct reader_row *row, uint64_t now_us, uint64_t *left_us);
 const char *peers_state_name(enum peers_state state);
+
+/* Its weight: as configured, or as droverctl peer told. */
+uint64_t peers_weight(const struct reader_row *row);
 
 /* Requests may go to it. */
 bool peers_state_is_up(enum peers_state state);

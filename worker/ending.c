@@ -6,10 +6,12 @@
 #include "worker/ending.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "worker/errlog.h"
+#include "worker/peer.h"
 
 static enum kill_result end_one(const struct ending *e, const struct kill_item *item)
 {
@@ -52,8 +54,42 @@ static void complain(const struct ending *e, const char *why)
 		       why);
 }
 
+static bool is_peer(const struct board *b, const struct order_request *q)
+{
+	const struct peer_row *row;
+
+	if (q->row >= b->sizes.peers)
+		return false;
+	row = board_peer(b, q->row);
+	return row->used != 0 && strcmp(row->upstream, q->upstream) == 0 &&
+	       strcmp(row->address, q->address) == 0;
+}
+
+void ending_order(const struct ending *e, const struct order_request *q, uid_t asker,
+		  struct order_answer *a)
+{
+	enum order_kind kind = (enum order_kind)q->kind;
+	char weight[16] = "";
+
+	*a = (struct order_answer){.magic = ORDER_MAGIC,
+				   .version = ORDER_VERSION,
+				   .worker = e->row,
+				   .result = ORDER_GONE,
+				   .token = q->token};
+	if (e->cs->clock->now_us > q->until_us)
+		a->result = ORDER_LATE;
+	if (a->result == ORDER_LATE || !is_peer(e->cs->board, q))
+		return;
+	a->result = ORDER_DONE;
+	peer_tell(board_peer(e->cs->board, q->row), kind, q->weight, asker, e->cs->clock->now_us);
+	if (kind == ORDER_WEIGHT)
+		snprintf(weight, sizeof weight, " %u", q->weight);
+	errlog(ERRLOG_NOTICE, "peer %s of upstream \"%s\": %s%s, as uid %lu asked by droverctl",
+	       q->address, q->upstream, order_name(kind), weight, (unsigned long)asker);
+}
+
 /* The sender, as the kernel says. */
-static bool may_ask(const struct ending *e, struct msghdr *h)
+static bool may_ask(const struct ending *e, struct msghdr *h, uid_t *uid_out)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c != NULL; c = CMSG_NXTHDR(h, c)) {
 		struct ucred from;
@@ -61,15 +97,49 @@ static bool may_ask(const struct ending *e, struct msghdr *h)
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
 			continue;
 		memcpy(&from, CMSG_DATA(c), sizeof from);
+		*uid_out = from.uid;
 		return from.uid == 0 || from.uid == e->uid;
 	}
 	return false;
 }
 
+/* One datagram; its first word says what it asks for. */
+union request {
+	uint32_t magic;
+	struct kill_request kill;
+	struct order_request order;
+};
+
+union answer {
+	struct kill_answer kill;
+	struct order_answer order;
+};
+
+static const char *check(const struct ending *e, const union request *q, size_t bytes)
+{
+	if (bytes >= sizeof q->magic && q->magic == ORDER_MAGIC)
+		return order_check_request(&q->order, bytes, e->row);
+	return kill_check_request(&q->kill, bytes, e->row);
+}
+
+/* Returns the answer's length. */
+static size_t obey(const struct ending *e, const union request *q, uid_t asker, union answer *a)
+{
+	if (q->magic == ORDER_MAGIC) {
+		ending_order(e, &q->order, asker, &a->order);
+		return sizeof a->order;
+	}
+	ending_obey(e, &q->kill, &a->kill);
+	if (a->kill.ended > 0)
+		errlog(ERRLOG_NOTICE, "ended %u of %u connections, as droverctl asked",
+		       a->kill.ended, a->kill.count);
+	return kill_answer_bytes(a->kill.count);
+}
+
 void ending_serve(const struct ending *e)
 {
-	static struct kill_request q;
-	static struct kill_answer a;
+	static union request q;
+	static union answer a;
 	/* No room for descriptors: the kernel closes those that somebody sends. */
 	alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof(struct ucred))];
 	struct sockaddr_un from;
@@ -81,23 +151,21 @@ void ending_serve(const struct ending *e)
 			   .msg_control = space,
 			   .msg_controllen = sizeof space};
 	ssize_t n = recvmsg(e->fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	uid_t asker = 0;
 	const char *why;
+	size_t len;
 
 	if (n < 0)
 		return;
-	why = (h.msg_flags & MSG_TRUNC) != 0 ? "too long"
-					     : kill_check_request(&q, (size_t)n, e->row);
-	if (why == NULL && !may_ask(e, &h))
+	why = (h.msg_flags & MSG_TRUNC) != 0 ? "too long" : check(e, &q, (size_t)n);
+	if (why == NULL && !may_ask(e, &h, &asker))
 		why = "from somebody who may not";
 	if (why != NULL) {
 		complain(e, why);
 		return;
 	}
-	ending_obey(e, &q, &a);
-	if (a.ended > 0)
-		errlog(ERRLOG_NOTICE, "ended %u of %u connections, as droverctl asked", a.ended,
-		       a.count);
+	len = obey(e, &q, asker, &a);
 	/* Who does not wait for it any more will see on the board what came of it. */
-	(void)sendto(e->fd, &a, kill_answer_bytes(a.count), MSG_DONTWAIT | MSG_NOSIGNAL,
-		     (const struct sockaddr *)&from, h.msg_namelen);
+	(void)sendto(e->fd, &a, len, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&from,
+		     h.msg_namelen);
 }

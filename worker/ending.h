@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The worker's end of droverctl kill (shm/kill.h): takes requests off the worker's own socket and
- * answers them, one a turn, without ever waiting. Who may ask is what the kernel says of the
- * sender: root, or the user that started the daemon.
+ * The worker's end of droverctl kill (shm/kill.h) and of droverctl peer (shm/order.h): takes
+ * requests off the worker's own socket and answers them, one a turn, without ever waiting. Who may
+ * ask is what the kernel says of the sender: root, or the user that started the daemon.
  */
 #ifndef DROVER_WORKER_ENDING_H
 #define DROVER_WORKER_ENDING_H
@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "shm/kill.h"
+#include "shm/order.h"
 #include "worker/conn.h"
 
 struct ending {
@@ -26,5 +27,7 @@ void ending_serve(const struct ending *e);
 
 /* Does what a request that was checked asks for. Fills the answer. */
 void ending_obey(const struct ending *e, const struct kill_request *q, struct kill_answer *a);
+void ending_order(const struct ending *e, const struct order_request *q, uid_t asker,
+		  struct order_answer *a);
 
 #endif

@@ -230,44 +230,48 @@ uint32_t peer_retry_after_s(const struct ups *us, const struct upstream *pool)
 	return (uint32_t)((soonest - now + 999999) / 1000000);
 }
 
-static void note_told(struct ups *us, struct peer_row *row, uint64_t uid)
-{
-	(void)board_shared_set(&row->told_us, us->cs->clock->now_us);
-	(void)board_shared_set(&row->told_uid, uid);
-}
-
-/* What failed before is forgiven: the operator knows better. */
-static void forgive(struct peer_row *row)
+/* What failed before is forgiven: the operator knows better. Returns whether the peer was kept from
+ * being used by it. */
+static bool forgive(struct peer_row *row, uint64_t now_us)
 {
 	(void)board_shared_set(&row->fails, 0);
 	(void)board_shared_set(&row->eject_series, 0);
 	(void)board_shared_set(&row->rate_now, 0);
 	(void)board_shared_set(&row->rate_before, 0);
-	(void)board_shared_set(&row->failed_until_us, 0);
+	return board_shared_set(&row->failed_until_us, 0) > now_us;
 }
 
-void peer_tell(struct ups *us, uint32_t peer, enum peer_order order, uint64_t uid)
+/* Returns whether it may be used again, and might not before. */
+static bool obey(struct peer_row *row, enum order_kind kind, uint32_t weight, uint64_t now_us)
 {
-	struct peer_row *row = peer_row(us, peer);
-	uint64_t now = us->cs->clock->now_us;
-	bool back = board_shared_get(&row->told) != PEER_TOLD_NONE ||
-		    board_shared_get(&row->failed_until_us) > now;
+	bool forgiven;
 
-	if (order == PEER_TOLD_NONE) {
-		forgive(row);
-		if (back)
-			(void)board_shared_set(&row->returned_us, now);
+	switch (kind) {
+	case ORDER_UP:
+		forgiven = forgive(row, now_us);
+		return board_shared_set(&row->told, PEER_TOLD_NONE) != PEER_TOLD_NONE || forgiven;
+	case ORDER_DRAIN:
+		(void)board_shared_set(&row->told, PEER_TOLD_DRAIN);
+		return false;
+	case ORDER_DOWN:
+		(void)board_shared_set(&row->told, PEER_TOLD_DOWN);
+		return false;
+	case ORDER_WEIGHT:
+		return board_shared_set(&row->told_weight, (uint64_t)weight + 1) == 1 &&
+		       weight != 0;
+	case ORDER_WEIGHT_DEFAULT:
+		return board_shared_set(&row->told_weight, 0) == 1;
+	case ORDER_KINDS:
+		break;
 	}
-	(void)board_shared_set(&row->told, order);
-	note_told(us, row, uid);
+	return false;
 }
 
-void peer_tell_weight(struct ups *us, uint32_t peer, bool given, uint32_t weight, uint64_t uid)
+void peer_tell(struct peer_row *row, enum order_kind kind, uint32_t weight, uint64_t uid,
+	       uint64_t now_us)
 {
-	struct peer_row *row = peer_row(us, peer);
-	uint64_t was = board_shared_set(&row->told_weight, given ? (uint64_t)weight + 1 : 0);
-
-	if (was == 1 && !(given && weight == 0))
-		(void)board_shared_set(&row->returned_us, us->cs->clock->now_us);
-	note_told(us, row, uid);
+	if (obey(row, kind, weight, now_us))
+		(void)board_shared_set(&row->returned_us, now_us);
+	(void)board_shared_set(&row->told_us, now_us);
+	(void)board_shared_set(&row->told_uid, uid);
 }

@@ -7,6 +7,7 @@
 #ifndef DROVER_WORKER_PEER_H
 #define DROVER_WORKER_PEER_H
 
+#include "shm/order.h"
 #include "worker/up.h"
 
 enum {
@@ -45,8 +46,9 @@ uint32_t peer_retry_after_s(const struct ups *us, const struct upstream *pool);
 void peer_failed(struct ups *us, uint32_t peer);
 void peer_answered(struct ups *us, uint32_t peer, int status);
 
-/* What droverctl peer asks for. uid: who asked. */
-void peer_tell(struct ups *us, uint32_t peer, enum peer_order order, uint64_t uid);
-void peer_tell_weight(struct ups *us, uint32_t peer, bool given, uint32_t weight, uint64_t uid);
+/* What droverctl peer asks for (shm/order.h), whatever this worker's own settings know of the peer.
+ * uid: who asked. */
+void peer_tell(struct peer_row *row, enum order_kind kind, uint32_t weight, uint64_t uid,
+	       uint64_t now_us);
 
 #endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A peer as droverctl shows it: for the list of them, and for those who look at one.
+ */
+#ifndef DROVER_SHM_CTL_UPSTREAMS_H
+#define DROVER_SHM_CTL_UPSTREAMS_H
+
+#include "shm/ctl.h"
+
+struct ctl_peer {
+	uint32_t row;
+	char upstream[64], address[112];
+	const char *state;
+	char reason[96];  /* why its last check failed; "": none did */
+	uint64_t left_us; /* until it is used again, if it failed */
+	uint64_t weight, configured_weight, max_conns, active, fails, ejections;
+	uint64_t open, idle, requests, errors, failures, reused, retries, cancelled, in, out;
+	uint64_t checks, check_failures, checked_us, check_took_us, told_us, told_uid;
+	uint64_t latency[HIST_BUCKETS];
+	bool backup;
+	bool stale; /* it is to be checked, and is not any more */
+};
+
+/* Of the present row of n, which goes over the table peer. */
+void ctl_peer_load(const struct ctl *c, const struct ctl_named *n, struct ctl_peer *p);
+/* Its object in JSON. */
+void ctl_peer_json(const struct ctl *c, struct json *j, const struct ctl_peer *p);
+/* A table of one line. */
+int ctl_peer_show(struct ctl *c, const struct ctl_peer *p);
+
+#endif

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Active checks: what is asked, what counts as well, fall and rise; all down is an honest 503; what a stopped prober knew grows old.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/http.sh"
+. "$(dirname "$0")/health.sh"
+
+moody a
+moody b
+moody c "unix:$T/c.sock"
+DEAD=127.0.0.1:$(free_port)
+allow_log 'peer .* of upstream'
+start_drover <<EOF
+workers = 2
+hang = 0
+upstream "http" {
+    check { path = "/healthz"  interval = 100ms  timeout = 300ms  fall = 3  rise = 2 }
+    peer "$PEER_a" { }
+    peer "$PEER_b" { }
+    peer "$PEER_c" { }
+}
+upstream "text" {
+    check { path = "/healthz"  host = "health.example"  status = { "200", "204" }  body = "all well"
+            interval = 100ms  timeout = 300ms  fall = 1  rise = 1 }
+    peer "$PEER_a" { }
+}
+upstream "tcp" {
+    check { interval = 100ms  timeout = 300ms  fall = 2  rise = 1 }
+    peer "$DEAD" { }
+    peer "$PEER_b" { }
+}
+upstream "port" {
+    check { interval = 100ms  timeout = 300ms  fall = 2  port = ${DEAD##*:} }
+    peer "$PEER_a" { }
+}
+server "site" {
+    listen = { "127.0.0.1:0" }
+    location "/" { proxy = "http" }
+    location "/text/" { proxy = "text" }
+    location "/tcp/" { proxy = "tcp" }
+    location "/port/" { proxy = "port" }
+}
+EOF
+
+ok 'there is a prober' wait_for 10 prober_runs
+like "$(tr '\0' ' ' <"/proc/$(prober_pid)/cmdline")" 'drover: prober gen 1' 'it says so in ps'
+expect_state http "$PEER_a" up
+expect_stat "peer.http/$PEER_a.checks" -ge 2
+like "$(ctl stat -a "peer.http/$PEER_a.check_state")" up 'and the checks say that it is'
+expect_state tcp "$DEAD" 'down (check)'
+expect_state tcp "$PEER_b" up
+is "$(answers /tcp/ 10)" b:10 'a connection that is refused: no request goes there'
+expect_state port "$PEER_a" 'down (check)'
+pass 'a port of its own is asked'
+
+# The body.
+expect_state text "$PEER_a" 'down (check)'
+for mood in 'text it is all well here' 'chunked and it is all well here' 'close ok: all well' 'hint all well'; do
+	feels a health "$mood"
+	expect_state text "$PEER_a" up
+	feels a health text bad
+	expect_state text "$PEER_a" 'down (check)'
+done
+like "$(ctl peer text "$PEER_a" -j)" '"check_reason":"body lacks the text"' 'why stands in JSON'
+feels a health status 204
+expect_stat "peer.http/$PEER_a.checks" -ge 10
+ok 'a status of the range without the body is none' state_is text "$PEER_a" 'down (check)'
+feels a health
+
+# Fall and rise.
+for mood in 'status 503' garbage drop hang; do
+	feels b health "$mood"
+	expect_state http "$PEER_b" 'down (check)'
+	is "$(answers / 12 | tr ' ' '\n' | grep -c b)" 0 "$mood: no request goes there"
+	feels b health
+	expect_state http "$PEER_b" up
+done
+is "$(grep -c "peer $PEER_b of upstream .*http.* failed a check: " "$T/stderr")" 4 'the first of each row is warned of, once'
+like "$(grep "peer $PEER_b of" "$T/stderr")" 'is down: 3 checks failed in a row, the last one: unwanted status 503' 'why it fell'
+like "$(grep "peer $PEER_b of" "$T/stderr")" 'the last one: bad response: status line' 'garbage is told'
+like "$(grep "peer $PEER_b of" "$T/stderr")" 'the last one: closed early' 'a closed connection is told'
+like "$(grep "peer $PEER_b of" "$T/stderr")" 'the last one: no answer in time' 'and a time-out'
+like "$(grep "peer $PEER_b of" "$T/stderr")" 'is up again: 2 checks in a row were well' 'and its return'
+expect_stat "peer.http/$PEER_b.check_falls" -eq 4
+
+# All down.
+for peer in a b c; do feels "$peer" health status 500; done
+for peer in "$PEER_a" "$PEER_b" "$PEER_c"; do expect_state http "$peer" 'down (check)'; done
+curl -s -m 5 -D "$T/head" -o /dev/null "http://127.0.0.1:$PORT/"
+like "$(cat "$T/head")" '^HTTP/1.1 503 ' 'all peers down: 503'
+like "$(cat "$T/head")" 'Retry-After: [1-9]' 'with Retry-After'
+like "$(ctl doctor -i 0.1 2>&1)" 'Upstreams without a peer that takes requests: .*http' 'doctor knows'
+like "$(ctl doctor -i 0.1 2>&1)" 'down by their checks: .*unwanted status 500' 'and why'
+
+# A prober that hangs: what it knew counts no longer than it says.
+OLD=$(prober_pid)
+kill -STOP "$OLD"
+expect_state http "$PEER_a" up
+is "$(answers / 6)" 'a:2 b:2 c:2' 'what a stopped prober knew grows old: requests go there again'
+kill -CONT "$OLD"
+expect_state http "$PEER_a" 'down (check)'
+
+# One that dies is started again, and goes on with what was known.
+allow_log 'the prober \(pid'
+kill -KILL "$OLD"
+ok 'a prober that dies is replaced' wait_for 10 prober_runs "$OLD"
+expect_stat master.prober_deaths -eq 1
+ok 'what it knew is gone on with' state_is http "$PEER_a" 'down (check)'
+for peer in a b c; do feels "$peer" health; done
+for peer in "$PEER_a" "$PEER_b" "$PEER_c"; do expect_state http "$peer" up; done
+stop_drover
+end_peers
+done_testing
