@@ -118,7 +118,7 @@ static bool may_go(const struct ups *us, uint32_t peer)
 /* Leaves it alone, twice as long as the last time. Of several workers that come to it one does. */
 static void eject(struct ups *us, uint32_t peer, const char *why)
 {
-	static struct errlog_limit limit = {.burst = 10};
+	static struct errlog_limit limit = {.burst = 60};
 	const struct peer *p = &us->cs->settings->peers[peer];
 	const struct upstream *pool = pool_of(us, peer);
 	struct peer_row *row = peer_row(us, peer);
