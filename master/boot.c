@@ -22,6 +22,7 @@
 #include "master/notify.h"
 #include "master/options.h"
 #include "master/realm.h"
+#include "master/resolve.h"
 #include "master/rows.h"
 #include "master/supervise.h"
 #include "master/wayback.h"
@@ -33,6 +34,8 @@ static struct settings *read_settings(const struct options *o)
 	struct conf_messages m = {0};
 	struct settings *s = load_settings(o, &m);
 
+	if (s)
+		resolve_said(s, &m);
 	conf_messages_print(&m, stderr);
 	conf_messages_free(&m);
 	return s;

@@ -16,6 +16,7 @@
 #include "master/conf_check.h"
 #include "master/conf_listen.h"
 #include "master/conf_place.h"
+#include "master/conf_resolve.h"
 #include "master/conf_upstream.h"
 #include "master/conf_value.h"
 #include "master/pool.h"
@@ -251,6 +252,7 @@ static void fill_global(struct conf_fill *f)
 	fill_workers(f);
 	fill_identity(f);
 	fill_trusted(f);
+	conf_resolve_fill(f);
 	f->s->deadlines = f->server.deadlines;
 	check_mime(f);
 	conf_place_headers(f, f->root, &f->place);

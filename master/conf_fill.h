@@ -7,7 +7,6 @@
 #define DROVER_MASTER_CONF_FILL_H
 
 #include "master/conf_index.h"
-#include "master/conf_resolve.h"
 #include "master/conf_schema.h"
 #include "master/conf_source.h"
 #include "master/conf_tree.h"
@@ -44,7 +43,6 @@ struct conf_fill {
 	cfg_t **sections;               /* beside settings.servers */
 	struct conf_index upstreams;    /* settings.upstreams by name */
 	struct conf_pool *pools;        /* beside settings.upstreams */
-	struct conf_resolve resolve;
 };
 
 /* Fills s from root. s->memory and s->file are set already. Everything but route is made. */

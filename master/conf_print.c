@@ -196,6 +196,16 @@ static void print_texts(const struct printer *p, const char *name, const char **
 	fputs(" }\n", p->out);
 }
 
+/* CONF_IN_SETTINGS is the base of its rows. */
+static void print_resolve(struct printer *p, const struct settings *s)
+{
+	open_section(p, "resolve", NULL);
+	print_options(p, table_of("resolve"));
+	if (s->resolve.servers != NULL)
+		print_texts(p, "servers", s->resolve.servers);
+	close_section(p);
+}
+
 static void print_network(FILE *out, const struct cidr *rule)
 {
 	char text[INET6_ADDRSTRLEN];
@@ -444,6 +454,7 @@ void conf_print(const struct settings *s, FILE *out)
 	print_trusted(&p, s);
 	p.base[CONF_IN_SERVER] = &global;
 	print_section(&p, "deadlines");
+	print_resolve(&p, s);
 	for (uint32_t i = 0; i < s->upstreams_count; i++)
 		print_upstream(&p, &s->upstreams[i]);
 	for (uint32_t i = 0; i < s->servers_count; i++)

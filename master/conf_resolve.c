@@ -1,74 +1,94 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * getaddrinfo(), kept short: the resolver's own retries are cut down, and once the time of a load
- * is used up, the names that are left are not tried. Called by conf_upstream.c.
+ * See conf_resolve.h. Called by conf_fill.c.
  */
 #include "master/conf_resolve.h"
 
-#include <errno.h>
-#include <netdb.h>
-#include <resolv.h>
+#include <arpa/inet.h>
+#include <inttypes.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "shm/times.h"
-#include "worker/settings.h"
+#include "master/conf_fill.h"
+#include "master/conf_value.h"
+#include "master/pool.h"
 
-static void set_port(union peer_addr *addr, in_port_t port)
+enum {
+	LEAST_US = 100000
+};
+
+/* Without a port it is 53. */
+static const char *with_port(struct conf_fill *f, const char *text)
 {
-	if (addr->sa.sa_family == AF_INET)
-		addr->in.sin_port = port;
-	else
-		addr->in6.sin6_port = port;
+	struct in6_addr a;
+	size_t len = strlen(text);
+
+	if (inet_pton(AF_INET, text, &a) == 1)
+		return pool_printf(f->pool, "%s:53", text);
+	if (inet_pton(AF_INET6, text, &a) == 1)
+		return pool_printf(f->pool, "[%s]:53", text);
+	if (text[0] == '[' && text[len - 1] == ']')
+		return pool_printf(f->pool, "%s:53", text);
+	return pool_strdup(f->pool, text);
 }
 
-/* The first address, in the order of RFC 6724, and the first of the other family. */
-static void take(const struct addrinfo *all, in_port_t port, struct peer *out)
+static bool is_server(const char *text)
 {
-	for (const struct addrinfo *a = all; a != NULL; a = a->ai_next) {
-		if ((a->ai_family != AF_INET && a->ai_family != AF_INET6) ||
-		    a->ai_addrlen > sizeof(out->addr))
-			continue;
-		if (out->addr_len == 0) {
-			memcpy(&out->addr, a->ai_addr, a->ai_addrlen);
-			out->addr_len = a->ai_addrlen;
-			set_port(&out->addr, port);
-		} else if (out->other_len == 0 && a->ai_family != out->addr.sa.sa_family) {
-			memcpy(&out->other, a->ai_addr, a->ai_addrlen);
-			out->other_len = a->ai_addrlen;
-			set_port(&out->other, port);
-		}
+	struct listener l = {.addr_len = 0};
+	char why[CONF_WHY_BYTES];
+
+	return conf_value_address(text, &l, why) == 0 && text[0] != '*' &&
+	       l.addr.sa.sa_family != AF_UNIX &&
+	       (l.addr.sa.sa_family == AF_INET ? l.addr.in.sin_port : l.addr.in6.sin6_port) != 0;
+}
+
+static void fill_servers(struct conf_fill *f, cfg_t *sec)
+{
+	const char **servers = pool_array(f->pool, CONF_RESOLVE_SERVERS + 1, sizeof(*servers));
+	const struct conf_word *w;
+	unsigned n = 0;
+
+	for (unsigned k = 0; (w = conf_tree_word(sec, "servers", k)) != NULL; k++) {
+		const char *text = w->text[0] == '\0' ? "" : with_port(f, w->text);
+
+		if (!is_server(text))
+			conf_source_error(f->src, w->at,
+					  "servers: '%s' is not the address of a name server "
+					  "(write \"192.0.2.1\" or \"192.0.2.1:53\")",
+					  w->text);
+		else if (n == CONF_RESOLVE_SERVERS)
+			conf_source_error(f->src, w->at, "servers: more than %d",
+					  CONF_RESOLVE_SERVERS);
+		else
+			servers[n++] = text;
 	}
+	if (n > 0)
+		f->s->resolve.servers = servers;
 }
 
-/* A name server that does not answer is asked twice, a second each, instead of for half a minute.
- */
-static void be_brief(void)
+static void check_least(struct conf_fill *f, cfg_t *sec, const char *option, uint64_t us)
 {
-	if (res_ninit(&_res) == 0) {
-		_res.retrans = 1;
-		_res.retry = 2;
+	if (us < LEAST_US)
+		conf_source_error(f->src, conf_fill_at(sec, option),
+				  "%s: less than 100ms would flood the name servers", option);
+}
+
+void conf_resolve_fill(struct conf_fill *f)
+{
+	const struct resolve_settings *r = &f->s->resolve;
+	cfg_t *sec = conf_tree_sections(f->root, "resolve") == 0
+			 ? NULL
+			 : conf_tree_section(f->root, "resolve", 0);
+
+	if (sec == NULL)
+		return;
+	fill_servers(f, sec);
+	check_least(f, sec, "min", r->min_us);
+	check_least(f, sec, "timeout", r->timeout_us);
+	if (r->max_us < r->min_us) {
+		int at = conf_fill_at(sec, "max");
+
+		conf_source_error(f->src, at != 0 ? at : conf_fill_at(sec, "min"),
+				  "max (%" PRIu64 "ms) is less than min (%" PRIu64 "ms)",
+				  r->max_us / 1000, r->min_us / 1000);
 	}
-}
-
-const char *conf_resolve(struct conf_resolve *r, const char *host, in_port_t port, struct peer *out)
-{
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-	struct addrinfo *all = NULL;
-	uint64_t began = times_mono_us();
-	int rc;
-
-	if (r->spent_us >= CONF_RESOLVE_MS * UINT64_C(1000))
-		return "not tried, the names before it took too long";
-	if (r->spent_us == 0)
-		be_brief();
-	rc = getaddrinfo(host, NULL, &hints, &all);
-	r->spent_us += times_mono_us() - began + 1;
-	if (rc == EAI_SYSTEM)
-		return strerror(errno);
-	if (rc != 0)
-		return gai_strerror(rc);
-	take(all, port, out);
-	freeaddrinfo(all);
-	return out->addr_len == 0 ? "no address that can be used" : NULL;
 }

@@ -1,30 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names of peers, looked up while the configuration is loaded. It must never keep the daemon from
- * starting: what does not resolve is unresolved, and slow name servers get a few seconds in all.
+ * The section resolve: how names of peers are looked up.
  */
 #ifndef DROVER_MASTER_CONF_RESOLVE_H
 #define DROVER_MASTER_CONF_RESOLVE_H
 
-#include <netinet/in.h>
-#include <stdint.h>
-
-struct peer;
+struct conf_fill;
 
 enum {
-	CONF_RESOLVE_MS = 5000 /* of all names of one load */
+	CONF_RESOLVE_SERVERS = 8
 };
 
-/* Time used so far. */
-struct conf_resolve {
-	uint64_t spent_us;
-};
-
-/*
- * Fills addr (and other, if the name has addresses of both families) of a peer. Returns NULL, or
- * why it could not.
- */
-const char *conf_resolve(struct conf_resolve *r, const char *host, in_port_t port,
-			 struct peer *out);
+/* What the schema's rows have not filled, and whether all of it makes sense. */
+void conf_resolve_fill(struct conf_fill *f);
 
 #endif

@@ -290,6 +290,15 @@ static const struct conf_option upstream[] = {
     {.name = NULL},
 };
 
+/* Bounds, so that neither a zone nor a typing error can have the name servers flooded. */
+static const struct conf_option resolve[] = {
+    {DURATION("min", settings, resolve.min_us, "5s", DAY)},
+    {DURATION("max", settings, resolve.max_us, "10m", DAY)},
+    {DURATION("timeout", settings, resolve.timeout_us, "2s", 60 * SECOND)},
+    {LIST("servers", NULL), .may_be_empty = true},
+    {.name = NULL},
+};
+
 static const struct conf_option root[] = {
     {OWN("workers", "auto")},
     {STRING("user", CONF_TEXT, settings, user, NULL)},
@@ -319,6 +328,7 @@ static const struct conf_option root[] = {
     {SECTION("header", header), .titled = true},
     {SECTION("request_header", request_header), .titled = true},
     {SECTION("error_page", error_page), .titled = true},
+    {SECTION("resolve", resolve)},
     {SECTION("upstream", upstream), .titled = true},
     {SECTION("server", server), .titled = true},
     {INCLUDE},

@@ -57,30 +57,16 @@ static struct peer *add_peer(struct conf_fill *f, const char *address)
 	return p;
 }
 
-/* A name that cannot be looked up is no reason not to start. */
-static void resolve(struct conf_fill *f, struct peer *p, const char *host, in_port_t port, int at)
-{
-	const char *why = conf_resolve(&f->resolve, host, port, p);
-
-	if (why != NULL)
-		conf_source_warn(f->src, at, "'%s' cannot be resolved (%s): this peer is not used",
-				 p->address, why);
-}
-
-/* The address of a peer. what: the option or section in front of the reason. */
+/* The address of a peer. what: the option or section in front of the reason. A name is looked up
+ * later, by resolve.c. */
 static bool fill_address(struct conf_fill *f, struct peer *p, const char *what, int at)
 {
 	char why[CONF_WHY_BYTES];
-	const char *host = NULL;
-	in_port_t port = 0;
 
-	if (conf_value_peer(p->address, f->scratch, p, &host, &port, why) < 0) {
-		conf_source_error(f->src, at, "%s: %s", what, why);
-		return false;
-	}
-	if (host != NULL)
-		resolve(f, p, host, port, at);
-	return true;
+	if (conf_value_peer(p->address, f->pool, p, &p->host, &p->port, why) == 0)
+		return true;
+	conf_source_error(f->src, at, "%s: %s", what, why);
+	return false;
 }
 
 /* One address twice, also if written in two ways; names only if they are the same. */

@@ -20,6 +20,7 @@
 #include "master/load.h"
 #include "master/notify.h"
 #include "master/realm.h"
+#include "master/resolve.h"
 #include "master/rows.h"
 #include "master/upgrade.h"
 #include "master/wayback.h"
@@ -301,7 +302,11 @@ int inherit_realm(struct realm *r, struct heir *h, struct settings **s, char *er
 		snprintf(error, size, "no memory for the generations");
 		return -1;
 	}
-	return rows_assign(&r->board, r->gen, error, size);
+	if (rows_assign(&r->board, r->gen, error, size))
+		return -1;
+	/* The workers of before serve meanwhile, and the board knows most of them. */
+	resolve_logged(r->gen->settings, &r->board, RESOLVE_RELOAD_MS);
+	return 0;
 }
 
 /* Children. */

@@ -10,6 +10,7 @@
 #include "master/generation.h"
 #include "master/limit.h"
 #include "master/options.h"
+#include "master/resolve.h"
 #include "master/rows.h"
 #include "worker/errlog.h"
 
@@ -75,5 +76,6 @@ struct generation *load_generation(const struct options *o, const struct board *
 		generation_release(g);
 		return NULL;
 	}
+	resolve_logged(s, b, RESOLVE_RELOAD_MS);
 	return g;
 }

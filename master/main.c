@@ -9,6 +9,7 @@
 
 #include "master/boot.h"
 #include "master/options.h"
+#include "worker/dns.h"
 
 enum {
 	STATUS_USAGE = 2
@@ -26,7 +27,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (o.version) {
-		puts("drover " DROVER_VERSION);
+		printf("drover " DROVER_VERSION " (%s)\n", dns_version());
 		return 0;
 	}
 	if (o.check || o.print)

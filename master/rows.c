@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "master/generation.h"
+#include "worker/address.h"
 #include "worker/clock.h"
 #include "worker/settings.h"
 
@@ -208,6 +209,7 @@ static void peer_name(const struct board *b, uint32_t row, const char *key)
 	r->check_detail = 0;
 	board_set(&r->check_until_us, 0);
 	board_set(&r->checked_us, 0);
+	address_clear(b, row);
 }
 
 static uint32_t *peer_used(const struct board *b, uint32_t row)
@@ -555,6 +557,7 @@ static void settle_peer(const struct board *b, const struct settings *s, const s
 	r->down = p->down;
 	r->check_on = s->upstreams[p->upstream].check.on;
 	r->resolved = p->addr_len != 0;
+	r->named = p->host != NULL;
 	r->upstream_row = s->upstreams[p->upstream].row;
 	board_write_end(&r->seq);
 }

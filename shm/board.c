@@ -89,6 +89,10 @@ static const struct board_field upstream_fields[] = {UPSTREAM_FIELDS(FIELD)};
 PEER_FIELDS(CHECK_FIELD)
 static const struct board_field peer_fields[] = {PEER_FIELDS(FIELD)};
 #undef ROW
+#define ROW peer_address_row
+PEER_ADDRESS_FIELDS(CHECK_FIELD)
+static const struct board_field peer_address_fields[] = {PEER_ADDRESS_FIELDS(FIELD)};
+#undef ROW
 #define ROW peer_traffic_row
 PEER_TRAFFIC_FIELDS(CHECK_FIELD)
 static const struct board_field peer_traffic_fields[] = {PEER_TRAFFIC_FIELDS(FIELD)};
@@ -221,10 +225,9 @@ static int plan_rows(struct plan *p, const struct board_sizes *s)
 				   [TABLE_peer_traffic] = s->peers,
 				   [TABLE_conn] = s->conns_per_worker};
 	uint64_t rows[TABLES] = {[TABLE_worker] = workers, /* all others: 1 */
-				 [TABLE_listener] = s->listeners,
-				 [TABLE_server] = s->servers,
-				 [TABLE_upstream] = s->upstreams,
-				 [TABLE_peer] = s->peers};
+				 [TABLE_listener] = s->listeners, [TABLE_server] = s->servers,
+				 [TABLE_upstream] = s->upstreams, [TABLE_peer] = s->peers,
+				 [TABLE_peer_address] = s->peers};
 
 	if (!s->slots || !s->conns_per_worker || !s->listeners || !s->servers) {
 		errno = EINVAL;
@@ -387,6 +390,7 @@ static void attach(struct board *b, char *base, const struct plan *p, const stru
 	    .server_traffic = base + p->offset[TABLE_server_traffic],
 	    .upstream = base + p->offset[TABLE_upstream],
 	    .peer = base + p->offset[TABLE_peer],
+	    .peer_address = base + p->offset[TABLE_peer_address],
 	    .peer_traffic = base + p->offset[TABLE_peer_traffic],
 	    .conn = base + p->offset[TABLE_conn],
 	    .worker_stride = tables[TABLE_worker].stride,
@@ -396,6 +400,7 @@ static void attach(struct board *b, char *base, const struct plan *p, const stru
 	    .server_traffic_stride = tables[TABLE_server_traffic].stride,
 	    .upstream_stride = tables[TABLE_upstream].stride,
 	    .peer_stride = tables[TABLE_peer].stride,
+	    .peer_address_stride = tables[TABLE_peer_address].stride,
 	    .peer_traffic_stride = tables[TABLE_peer_traffic].stride,
 	    .conn_stride = tables[TABLE_conn].stride,
 	};
@@ -623,6 +628,12 @@ struct peer_row *board_peer(const struct board *b, uint32_t i)
 {
 	assert(i < b->sizes.peers);
 	return row_at(b->peer, b->peer_stride, i);
+}
+
+struct peer_address_row *board_peer_address(const struct board *b, uint32_t i)
+{
+	assert(i < b->sizes.peers);
+	return row_at(b->peer_address, b->peer_address_stride, i);
 }
 
 struct peer_traffic_row *board_peer_traffic(const struct board *b, uint32_t worker_row, uint32_t i)

@@ -127,6 +127,9 @@ struct upstream_row {
 struct peer_row {
 	PEER_FIELDS(BOARD_MEMBER)
 };
+struct peer_address_row {
+	PEER_ADDRESS_FIELDS(BOARD_MEMBER)
+};
 struct peer_traffic_row {
 	PEER_TRAFFIC_FIELDS(BOARD_MEMBER)
 };
@@ -153,6 +156,8 @@ struct later_row {
 	  "What each server section did, for each worker row")                   \
 	X(upstream, UPSTREAM_FIELDS, 0, "Upstreams: pools of peers")             \
 	X(peer, PEER_FIELDS, 0, "Peers of upstreams")                            \
+	X(peer_address, PEER_ADDRESS_FIELDS, 0,                                  \
+	  "Addresses of peers that have names, row by row beside them")          \
 	X(peer_traffic, PEER_TRAFFIC_FIELDS, 1,                                  \
 	  "What went to and came from each peer, for each worker row")           \
 	X(conn, CONN_FIELDS, 1, "Connections, for each worker row")
@@ -179,9 +184,10 @@ struct board {
 	struct board_sizes sizes;
 	struct master_row *master;
 	char *worker, *listener, *server, *listener_traffic, *server_traffic, *upstream, *peer,
-	    *peer_traffic, *conn;
+	    *peer_address, *peer_traffic, *conn;
 	uint32_t worker_stride, listener_stride, server_stride, listener_traffic_stride,
-	    server_traffic_stride, upstream_stride, peer_stride, peer_traffic_stride, conn_stride;
+	    server_traffic_stride, upstream_stride, peer_stride, peer_address_stride,
+	    peer_traffic_stride, conn_stride;
 };
 
 /*
@@ -224,6 +230,7 @@ struct server_traffic_row *board_server_traffic(const struct board *b, uint32_t 
 						uint32_t i);
 struct upstream_row *board_upstream(const struct board *b, uint32_t i);
 struct peer_row *board_peer(const struct board *b, uint32_t i);
+struct peer_address_row *board_peer_address(const struct board *b, uint32_t i);
 struct peer_traffic_row *board_peer_traffic(const struct board *b, uint32_t worker_row, uint32_t i);
 /*
  * Takes off what a worker that died had in hand: from `active` of all peers, what its row of

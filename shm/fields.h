@@ -540,10 +540,31 @@
 	X(ID, uint16_t, backup, , "", FULL, "1: used when no other peer is well", "")                   \
 	X(ID, uint16_t, down, , "", BRIEF, "1: configured as down, not used", "")                       \
 	X(ID, uint16_t, check_on, , "", FULL, "1: its upstream has a check {}", "")                     \
-	X(ID, uint16_t, resolved, , "", FULL, "1: its address is known; 0: its name could not be resolved, not used", "Look at the name server, then reload") \
+	X(ID, uint16_t, resolved, , "", FULL, "1: its address was known when the configuration was loaded; else see peer_address", "") \
+	X(ID, uint16_t, named, , "", FULL, "1: its address is a name, which is looked up again and again: see peer_address", "") \
+	X(COUNTER, uint64_t, lookups, , "", FULL, "Times its name was looked up", "Many a minute: the name has a short TTL; resolve { min } bounds it") \
+	X(COUNTER, uint64_t, lookup_failures, , "", FULL, "Times its name could not be looked up: the address of before stays in use", "Growing: look at the name servers; the error log and droverctl upstreams say what they answer") \
+	X(COUNTER, uint64_t, address_changes, , "", FULL, "Times the name had another address", "Nothing to do: new connections go to the new address") \
 	X(ID, uint32_t, upstream_row, , "", DEBUG, "Row of its upstream", "")                          \
 	X(TEXT, char, upstream, [64], "", BRIEF, "Name of its upstream", "")                           \
 	X(TEXT, char, address, [112], "", BRIEF, "Address as configured: host:port, [host]:port or unix:path", "")
+
+/* Beside each peer: where its name leads. All words of a row are written by the prober alone, or by the master while there is none. */
+#define PEER_ADDRESS_FIELDS(X)                                                                     \
+	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row: odd while it is being written", "") \
+	X(ID, uint32_t, mark, , "", DEBUG, "Stands for the address: connections remember with which one they were opened", "") \
+	X(ID, uint32_t, other_mark, , "", DEBUG, "The same for the other address; 0 = none", "")       \
+	X(ID, uint16_t, family, , "", FULL, "4 or 6; 0: the name has not been resolved yet", "")       \
+	X(ID, uint16_t, other_family, , "", FULL, "Of the other address; 0 = none", "")                \
+	X(ADDR, uint8_t, addr, [16], "", FULL, "Address in use", "")                                   \
+	X(ADDR, uint8_t, other, [16], "", FULL, "First address of the other family, tried when the one in use refuses", "") \
+	X(TIME, uint64_t, resolved_us, , "us", FULL, "When the name was last resolved", "Long ago: see failing_us") \
+	X(TIME, uint64_t, changed_us, , "us", FULL, "When the address last changed", "")               \
+	X(TIME, uint64_t, failing_us, , "us", FULL, "Since when the name cannot be looked up; 0 = it can", "Look at the name servers: until they answer, the address of before stays in use") \
+	X(TIME, uint64_t, next_us, , "us", FULL, "When the name is looked up next", "")                \
+	X(GAUGE, uint64_t, ttl_ms, , "ms", FULL, "How long the answer is good for, as far as resolve { min, max } lets it", "A short one has the name looked up often; the zone's owner sets it") \
+	X(TEXT, char, text, [64], "", BRIEF, "Address in use, with the port", "")                      \
+	X(TEXT, char, error, [64], "", BRIEF, "Why the name could not be looked up; empty = it could", "")
 
 #define PEER_TRAFFIC_FIELDS(X)                                                                     \
 	X(GAUGE, uint64_t, open, , "conns", BRIEF, "Open connections, idle ones included", "Far more than idle and active together: connections that hang in connect")         \

@@ -3,6 +3,7 @@
  * Active checks: see check.h. One record for each peer that is checked, with one timer: while a
  * check is under way its deadline, else the beginning of the next one. Called by prober.c.
  */
+#include "worker/address.h"
 #include "worker/check.h"
 
 #include <errno.h>
@@ -260,13 +261,16 @@ static void ready(void *arg, uint32_t events)
 static socklen_t address(const struct check *c, union peer_addr *out)
 {
 	in_port_t port = htons((uint16_t)c->pool->check.port);
+	struct address a;
 
-	*out = c->peer->addr;
+	if (!address_of(c->p->board, c->peer, false, &a))
+		return 0;
+	*out = a.addr;
 	if (port != 0 && out->sa.sa_family == AF_INET)
 		out->in.sin_port = port;
 	else if (port != 0 && out->sa.sa_family == AF_INET6)
 		out->in6.sin6_port = port;
-	return c->peer->addr_len;
+	return a.len;
 }
 
 /* This machine has not what it takes. */

@@ -126,7 +126,8 @@ enum {
 	X(150, fcgi.ended)             \
 	X(151, fcgi.unclean)           \
 	X(152, fcgi.mute)              \
-	X(153, fcgi.held)
+	X(153, fcgi.held)              \
+	X(154, address)
 
 /* Other fields. Names of enums travel as text, since their numbers may differ between versions. */
 enum moved_tag {

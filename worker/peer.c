@@ -4,6 +4,7 @@
  */
 #include "worker/peer.h"
 
+#include "worker/address.h"
 #include "worker/errlog.h"
 #include "worker/health.h"
 
@@ -66,8 +67,8 @@ static bool is_fit(const struct ups *us, uint32_t peer, const struct peer_row *r
 	const struct peer *p = &us->cs->settings->peers[peer];
 	uint64_t now = us->cs->clock->now_us;
 
-	return !p->down && p->addr_len != 0 && board_shared_get(&row->failed_until_us) <= now &&
-	       !is_down_by_check(us, peer, row);
+	return !p->down && address_known(us->cs->board, p) &&
+	       board_shared_get(&row->failed_until_us) <= now && !is_down_by_check(us, peer, row);
 }
 
 /* Nor does the operator. A weight of 0 is like drain. */
@@ -207,7 +208,7 @@ static uint64_t back_us(const struct ups *us, const struct upstream *pool, uint3
 	uint64_t now = us->cs->clock->now_us, until = board_shared_get(&row->failed_until_us);
 
 	if (us->cs->settings->peers[peer].down || !is_wanted(row) ||
-	    us->cs->settings->peers[peer].addr_len == 0)
+	    !address_known(us->cs->board, &us->cs->settings->peers[peer]))
 		return 0;
 	if (until < now + 1)
 		until = now + 1;

@@ -14,6 +14,7 @@
 #include "worker/check.h"
 #include "worker/clock.h"
 #include "worker/errlog.h"
+#include "worker/resolver.h"
 #include "worker/worker.h"
 
 enum {
@@ -22,6 +23,7 @@ enum {
 
 static const struct prober_module modules[] = {
     {"check", check_wanted, check_start},
+    {"resolver", resolver_wanted, resolver_start},
 };
 
 #define MODULES (sizeof modules / sizeof modules[0])

@@ -209,14 +209,23 @@ union peer_addr {
 	struct sockaddr_storage any;
 };
 
+/* How names of peers are looked up. */
+struct resolve_settings {
+	uint64_t min_us, max_us; /* bounds of the time after which a name is looked up again */
+	uint64_t timeout_us;     /* of a question to one name server, the first time */
+	const char **servers; /* "192.0.2.1:53", "[::1]:53"; NULL-terminated; NULL: the system's */
+};
+
 /* One server of a pool. */
 struct peer {
 	const char *address; /* as written: host:port, [host]:port or unix:path */
+	const char *host;    /* a name that is looked up; NULL: addr is the address */
+	in_port_t port;      /* with host, in network order */
 	union peer_addr addr;
 	union peer_addr other; /* of a name with addresses of both families: the first of the other,
 				  to be tried when addr refuses */
 	socklen_t other_len;   /* 0: none */
-	socklen_t addr_len;    /* 0: its name could not be resolved; it is not used */
+	socklen_t addr_len;    /* 0: its name was not resolved when it was loaded */
 	uint32_t weight;       /* 1 to 1000 */
 	uint32_t max_conns;    /* requests in hand over all workers; 0 = no limit */
 	bool backup;           /* used when no other is well */
@@ -316,7 +325,8 @@ struct settings {
 	struct peer *peers; /* of all upstreams, one upstream's side by side */
 	uint32_t peers_count;
 	uint32_t upstream_connections; /* of a worker to all peers; 0: worker_connections */
-	struct cidr *trusted;          /* whose X-Request-Id is kept */
+	struct resolve_settings resolve;
+	struct cidr *trusted; /* whose X-Request-Id is kept */
 	uint32_t trusted_count;
 	struct log_setting *logs;
 	uint32_t logs_count;

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "worker/address.h"
 #include "worker/peer.h"
 
 static_assert(sizeof(struct up) <= 192, "a record of a connection to a peer grew");
@@ -163,21 +164,17 @@ static void idle_remove(struct ups *us, uint32_t u)
 /* Opening. */
 
 /* Starts to connect. Returns the descriptor, or -1 with errno. */
-static int dial(const struct peer *p)
+static int dial(const struct address *a)
 {
 	static const int on = 1;
 	int fd, error;
 
-	if (p->addr_len == 0) {
-		errno = EADDRNOTAVAIL;
-		return -1;
-	}
-	fd = socket(p->addr.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(a->addr.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	if (p->addr.sa.sa_family != AF_UNIX)
+	if (a->addr.sa.sa_family != AF_UNIX)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (connect(fd, &p->addr.sa, p->addr_len) == 0 || errno == EINPROGRESS)
+	if (connect(fd, &a->addr.sa, a->len) == 0 || errno == EINPROGRESS)
 		return fd;
 	error = errno;
 	close(fd);
@@ -193,6 +190,24 @@ static void count_open(struct ups *us, uint32_t u)
 	board_add(&us->cs->row->fds, 1);
 }
 
+/* The same to the peer's address, or to the other one if that is refused at once. */
+static int dial_peer(const struct ups *us, uint32_t peer, struct address *a, uint16_t *flags)
+{
+	const struct peer *p = &us->cs->settings->peers[peer];
+	int fd;
+
+	*flags = 0;
+	if (!address_of(us->cs->board, p, false, a)) {
+		errno = EADDRNOTAVAIL;
+		return -1;
+	}
+	fd = dial(a);
+	if (fd >= 0 || p->host == NULL || !address_of(us->cs->board, p, true, a))
+		return fd;
+	*flags = UP_OTHER;
+	return dial(a);
+}
+
 static int poll_up(struct ups *us, uint32_t u, int how)
 {
 	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
@@ -204,7 +219,9 @@ static int poll_up(struct ups *us, uint32_t u, int how)
 static uint32_t open_new(struct ups *us, uint32_t peer)
 {
 	uint32_t u = take_record(us);
+	struct address a;
 	struct up *up;
+	uint16_t flags;
 	int fd;
 
 	if (u == UP_NONE) {
@@ -212,7 +229,7 @@ static uint32_t open_new(struct ups *us, uint32_t peer)
 		return UP_NONE;
 	}
 	up = up_at(us, u);
-	fd = dial(&us->cs->settings->peers[peer]);
+	fd = dial_peer(us, peer, &a, &flags);
 	if (fd < 0) {
 		board_add(&peer_traffic(us, peer)->connect_failures, 1);
 		up->state = UP_FREE;
@@ -225,7 +242,9 @@ static uint32_t open_new(struct ups *us, uint32_t peer)
 			  .prev = UP_NONE,
 			  .conn = CONN_NONE,
 			  .peer = peer,
+			  .address = a.mark,
 			  .number = ++us->legacy->numbers,
+			  .flags = flags,
 			  .state = UP_CONNECT,
 			  .opened_us = us->cs->clock->now_us};
 	timer_node_init(&up->timer);
@@ -234,6 +253,34 @@ static uint32_t open_new(struct ups *us, uint32_t peer)
 		return u;
 	up_close(us, u);
 	return UP_NONE;
+}
+
+bool up_try_other(struct ups *us, uint32_t u)
+{
+	struct up *up = up_at(us, u);
+	const struct peer *p = up_peer(us, u);
+	struct address a;
+	int fd;
+
+	if (p->host == NULL || (up->flags & UP_OTHER) != 0 ||
+	    !address_of(us->cs->board, p, true, &a))
+		return false;
+	fd = dial(&a);
+	if (fd < 0)
+		return false;
+	close(up->fd);
+	up->fd = fd;
+	up->address = a.mark;
+	up->number =
+	    ++us->legacy->numbers; /* what epoll still says of the one before is not for it */
+	up->flags = (uint16_t)((up->flags & ~(UP_READABLE | UP_PEER_DONE)) | UP_OTHER);
+	return poll_up(us, u, EPOLL_CTL_ADD) == 0;
+}
+
+/* It was opened to an address that the peer has no more. */
+static bool is_astray(const struct ups *us, const struct up *up)
+{
+	return !address_stands(us->cs->board, &us->cs->settings->peers[up->peer], up->address);
 }
 
 /* Nothing has come since it became idle. */
@@ -252,7 +299,7 @@ static uint32_t reuse(struct ups *us, uint32_t peer, bool careful)
 	while ((u = us->idle[peer].first) != UP_NONE) {
 		struct up *up = up_at(us, u);
 
-		if (!careful || is_quiet(up)) {
+		if (!is_astray(us, up) && (!careful || is_quiet(up))) {
 			idle_remove(us, u);
 			up->state = UP_HEAD;
 			up->flags = 0;
@@ -331,7 +378,7 @@ static bool may_stay(const struct ups *us, const struct up *up)
 	const struct upstream *p = &s->upstreams[s->peers[up->peer].upstream];
 	uint64_t now = us->cs->clock->now_us;
 
-	return !us->cs->draining && p->keepalive_conns > 0 &&
+	return !us->cs->draining && p->keepalive_conns > 0 && !is_astray(us, up) &&
 	       (p->keepalive_requests == 0 || up->requests < p->keepalive_requests) &&
 	       (p->keepalive_max_age_us == 0 || now - up->opened_us < p->keepalive_max_age_us);
 }

@@ -40,7 +40,8 @@ enum up_flag {
 	UP_BODY_SENT = 1 << 7,  /* some of the request's body has left: it cannot be sent again */
 	UP_ANSWERED = 1 << 8,   /* the response has begun towards the client */
 	UP_UPGRADE = 1 << 9,    /* the client asks for another protocol */
-	UP_READY = 1 << 10      /* on the ready list */
+	UP_READY = 1 << 10,     /* on the ready list */
+	UP_OTHER = 1 << 11      /* opened to the peer's other address, as the first one refused */
 };
 
 /* Flags of its way to another worker, at the other end of the word; and all that there are. A
@@ -48,7 +49,7 @@ enum up_flag {
 enum {
 	UP_ARRIVING = 1 << 14, /* idle: came from another worker and is not acknowledged yet */
 	UP_MOVING = 1 << 15,   /* idle: on its way to another worker, on no list of ours */
-	UP_FLAGS_KNOWN = ((1 << 11) - 1) | UP_ARRIVING | UP_MOVING
+	UP_FLAGS_KNOWN = ((1 << 12) - 1) | UP_ARRIVING | UP_MOVING
 };
 
 /* One connection to a peer. Times are CLOCK_MONOTONIC microseconds. Fields that must survive a
@@ -62,6 +63,7 @@ struct up {
 	uint32_t peer;     /* index in settings */
 	uint32_t location; /* of the exchange, in its server */
 	uint32_t requests; /* begun on it */
+	uint32_t address;  /* mark of the one that it was opened to: see address.h */
 	uint32_t number;   /* tells it from the next one in this record */
 	uint16_t flags;
 	uint8_t state;  /* enum up_state */
@@ -193,6 +195,10 @@ void ups_watch_idle(struct ups *us);
 
 /* UP_CONNECT: has it been established? Returns 0, or the error. */
 int up_connected(struct ups *us, uint32_t u);
+
+/* UP_CONNECT, and it has not: tries the peer's address of the other family, once. False: there is
+ * none. */
+bool up_try_other(struct ups *us, uint32_t u);
 
 /* The exchange is over, all that the peer sent was used: kept idle, or closed. */
 void up_release(struct ups *us, uint32_t u);

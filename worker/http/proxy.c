@@ -107,6 +107,8 @@ static void connected(struct http *h, uint32_t u)
 	struct up *up = up_at(h->ups, u);
 	int error = up_connected(h->ups, u);
 
+	if (error != 0 && up_try_other(h->ups, u))
+		return;
 	if (error != 0) {
 		errlog(ERRLOG_WARN, "peer %s of upstream \"%s\": connect: %s",
 		       h->settings->peers[up->peer].address, proxy_pool(h, up)->name,
