@@ -15,6 +15,22 @@
 
 #define U64 "%" PRIu64
 
+/* Where its name leads. A board of an older version knows nothing of it. */
+static void load_address(const struct ctl *c, const struct ctl_named *n, struct ctl_peer *p)
+{
+	const struct board_table *t = reader_table(c->reader, "peer_address");
+	struct reader_row row = {.bytes = NULL};
+
+	p->resolved[0] = p->resolve_error[0] = '\0';
+	if (t == NULL || reader_row_u64(&n->row, "named") == 0)
+		return;
+	if (reader_copy(c->reader, t, n->row.index, &row) >= 0 && row.status == READER_OK) {
+		reader_row_text(&row, "text", p->resolved, sizeof(p->resolved));
+		reader_row_text(&row, "error", p->resolve_error, sizeof(p->resolve_error));
+	}
+	reader_row_free(&row);
+}
+
 /* As the error log of the prober says it. */
 static void write_reason(const struct reader_row *row, char *out, size_t size)
 {
@@ -64,7 +80,8 @@ void ctl_peer_load(const struct ctl *c, const struct ctl_named *n, struct ctl_pe
 	p->fails = reader_row_u64(&n->row, "fails");
 	p->ejections = reader_row_u64(&n->row, "ejections");
 	p->backup = reader_row_u64(&n->row, "backup") != 0;
-	p->state = peers_state_name(peers_state(&n->row, c->view.now_us, &p->left_us));
+	load_address(c, n, p);
+	p->state = peers_state_name(peers_state(c->reader, &n->row, c->view.now_us, &p->left_us));
 	if (n->traffic == NULL)
 		return;
 	p->open = ctl_named_sum(n, "open");
@@ -98,6 +115,11 @@ void ctl_peer_json(const struct ctl *c, struct json *j, const struct ctl_peer *p
 {
 	json_object(j, NULL);
 	json_text(j, "address", p->address);
+	if (p->resolved[0] != '\0')
+		json_text(j, "resolved", p->resolved);
+	else
+		json_null(j, "resolved");
+	json_text(j, "resolve_error", p->resolve_error);
 	json_text(j, "state", p->state);
 	json_bool(j, "backup", p->backup);
 	json_u64(j, "failed_left_ms", (p->left_us + 999) / 1000);
@@ -191,10 +213,21 @@ static void put_latency(const struct ctl *c, struct print_table *t, const struct
 		print_cell(t, "%s", print_duration(quantile(p, q), text));
 }
 
+/* With the address that its name has; the port is the same. */
+static void put_address(const struct ctl *c, struct print_table *t, const struct ctl_peer *p)
+{
+	const char *port = strrchr(p->resolved, ':');
+
+	if (c->raw || port == NULL)
+		print_cell(t, "%s", p->address);
+	else
+		print_cell(t, "%s (%.*s)", p->address, (int)(port - p->resolved), p->resolved);
+}
+
 static void put_peer(const struct ctl *c, struct print_table *t, const struct ctl_peer *p)
 {
 	print_cell(t, "%s", p->upstream);
-	print_cell(t, "%s", p->address);
+	put_address(c, t, p);
 	put_state(c, t, p);
 	print_cell(t, U64, p->weight);
 	print_cell(t, U64, p->active);

@@ -18,6 +18,7 @@ struct ctl_peer {
 	uint64_t checks, check_failures, checked_us, check_took_us, told_us, told_uid;
 	uint64_t latency[HIST_BUCKETS];
 	bool backup;
+	char resolved[64], resolve_error[64]; /* of a name: where it leads; why it is not known */
 	bool stale; /* it is to be checked, and is not any more */
 };
 

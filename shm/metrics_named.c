@@ -96,7 +96,7 @@ static void add_traffic(const struct metrics_writer *w, struct named *n, uint32_
 
 static void add_levels(const struct metrics_writer *w, struct named *n, uint32_t r)
 {
-	enum peers_state state = peers_state(&n->row, w->v->now_us, NULL);
+	enum peers_state state = peers_state(w->v->reader, &n->row, w->v->now_us, NULL);
 
 	n->levels[r].up += peers_state_is_up(state);
 	n->levels[r].ejected += state == PEERS_EJECTED;

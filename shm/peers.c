@@ -21,7 +21,25 @@ static bool is(const char *word, const char *other)
 	return strcmp(word, other) == 0;
 }
 
-enum peers_state peers_state(const struct reader_row *row, uint64_t now_us, uint64_t *left_us)
+/* Has its name been looked up, by the master or later on by the prober? */
+static bool is_resolved(struct reader *r, const struct reader_row *peer)
+{
+	const struct board_table *t = reader_table(r, "peer_address");
+	struct reader_row row = {.bytes = NULL};
+	char text[64] = "";
+
+	if (reader_row_u64(peer, "resolved") != 0)
+		return true;
+	if (t == NULL || reader_row_u64(peer, "named") == 0)
+		return false;
+	if (reader_copy(r, t, peer->index, &row) >= 0 && row.status == READER_OK)
+		reader_row_text(&row, "text", text, sizeof(text));
+	reader_row_free(&row);
+	return text[0] != '\0';
+}
+
+enum peers_state peers_state(struct reader *r, const struct reader_row *row, uint64_t now_us,
+			     uint64_t *left_us)
 {
 	const char *told = reader_row_enum(row, "told"), *check = check_of(row, now_us);
 	uint64_t until = reader_row_u64(row, "failed_until_us");
@@ -35,7 +53,7 @@ enum peers_state peers_state(const struct reader_row *row, uint64_t now_us, uint
 		return PEERS_DOWN;
 	if (is(told, "down"))
 		return PEERS_DOWN_OPERATOR;
-	if (reader_row_u64(row, "resolved") == 0)
+	if (!is_resolved(r, row))
 		return PEERS_UNRESOLVED;
 	if (is(check, "down"))
 		return PEERS_DOWN_CHECK;

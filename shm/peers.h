@@ -25,7 +25,8 @@ enum peers_state {
 };
 
 /* left_us (NULL: not wanted): how long an ejected one is still left alone, else 0. */
-enum peers_state peers_state(const struct reader_row *row, uint64_t now_us, uint64_t *left_us);
+enum peers_state peers_state(struct reader *r, const struct reader_row *row, uint64_t now_us,
+			     uint64_t *left_us);
 const char *peers_state_name(enum peers_state state);
 
 /* Its weight: as configured, or as droverctl peer told. */

@@ -3,7 +3,6 @@
  * Active checks: see check.h. One record for each peer that is checked, with one timer: while a
  * check is under way its deadline, else the beginning of the next one. Called by prober.c.
  */
-#include "worker/address.h"
 #include "worker/check.h"
 
 #include <errno.h>
@@ -15,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "worker/address.h"
 #include "worker/check_answer.h"
 #include "worker/errlog.h"
 #include "worker/health.h"
