@@ -200,7 +200,7 @@ static void print_texts(const struct printer *p, const char *name, const char **
 static void print_resolve(struct printer *p, const struct settings *s)
 {
 	open_section(p, "resolve", NULL);
-	print_options(p, table_of("resolve"));
+	print_options(p, conf_schema_find(conf_schema(), "resolve")->inside);
 	if (s->resolve.servers != NULL)
 		print_texts(p, "servers", s->resolve.servers);
 	close_section(p);
