@@ -287,6 +287,32 @@ static int parse_arguments(struct gather *g)
 	return CTL_OK;
 }
 
+/* A peer that has a name: where it leads now, and whether anybody knows. */
+static void add_name(struct gather *g, const struct ctl_named *n)
+{
+	const struct board_table *t = reader_table(g->c->reader, "peer_address");
+	struct reader_row row = {.bytes = NULL};
+	uint64_t since;
+
+	if (t == NULL || reader_row_u64(&n->row, "named") == 0 ||
+	    reader_copy(g->c->reader, t, n->row.index, &row) < 0)
+		return;
+	since = reader_row_u64(&row, "failing_us");
+	if (row.status == READER_OK && since != 0 && since < g->c->view.now_us) {
+		struct facts_name *f = one_more(&g->f->names, &g->f->names_count,
+						sizeof(*g->f->names));
+
+		if (f != NULL) {
+			reader_row_text(&n->row, "address", f->name, sizeof(f->name));
+			reader_row_text(&n->row, "upstream", f->upstream, sizeof(f->upstream));
+			reader_row_text(&row, "text", f->address, sizeof(f->address));
+			reader_row_text(&row, "error", f->error, sizeof(f->error));
+			f->failing_us = g->c->view.now_us - since;
+		}
+	}
+	reader_row_free(&row);
+}
+
 /* The peers that the board names, where it has a table of them. */
 static void find_upstreams(struct gather *g)
 {
@@ -297,6 +323,7 @@ static void find_upstreams(struct gather *g)
 	for (bool ok = ctl_named_first(&n, g->c, "peer", "address"); ok; ok = ctl_named_next(&n)) {
 		reader_row_text(&n.row, "address", address, sizeof(address));
 		(void)add_upstream(g, address);
+		add_name(g, &n);
 		any = true;
 	}
 	ctl_named_free(&n);
@@ -403,5 +430,6 @@ void ctl_facts_free(struct facts *f)
 	free(f->servers);
 	free(f->upstreams);
 	free(f->members);
+	free(f->names);
 	memset(f, 0, sizeof(*f));
 }

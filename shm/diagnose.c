@@ -28,6 +28,7 @@ static const struct {
     {"retransmissions", diagnose_retransmissions},
     {"zero_window", diagnose_windows},
     {"ports", diagnose_ports},
+    {"names", diagnose_names},
     {"balance", diagnose_balance},
     {"loop_lag", diagnose_lag},
     {"memory", diagnose_memory},

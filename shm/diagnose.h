@@ -120,6 +120,12 @@ struct facts_member {
 	char upstream[64], address[112], reason[96];
 	char state[24]; /* as droverctl upstreams shows it */
 	bool stale;     /* its checks have stopped */
+/* A peer that has a name which cannot be looked up. */
+struct facts_name {
+	char name[112], upstream[64];
+	char address[64]; /* the one that it had; "" = never any */
+	char error[64];
+	uint64_t failing_us; /* for how long */
 };
 
 struct facts_server {
@@ -163,7 +169,9 @@ struct facts {
 	struct facts_member *members;
 	size_t members_count;
 	char upstreams_unknown[200]; /* why there are none */
-	char proc_unknown[200];      /* why /proc could not be looked at; "" */
+	struct facts_name *names;
+	size_t names_count;
+	char proc_unknown[200]; /* why /proc could not be looked at; "" */
 
 	uint64_t conns, conns_before;
 	uint64_t states[VIEW_STATES]; /* connections by state; the names are conn_state_name() */
@@ -228,5 +236,6 @@ diagnose_fn diagnose_leak, diagnose_descriptors, diagnose_connections, diagnose_
     diagnose_balance, diagnose_log;
 diagnose_fn diagnose_peers; /* shm/diagnose_peers.c */
 diagnose_fn diagnose_memory, diagnose_deadlines, diagnose_limits;
+diagnose_fn diagnose_names; /* shm/diagnose_names.c */
 
 #endif

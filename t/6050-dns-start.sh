@@ -44,7 +44,7 @@ got 'other peers after it' /plain/name 200 1
 zone <<<"one.example A 127.0.0.1 30"
 ok 'the name is resolved' wait_for 10 log_has "'one.example:$PEERS' of upstream .named. is 127.0.0.1:$PEERS"
 ok 'and its peer used, without a reload' wait_for 5 now_is /name 200 1
-is "$(ctl upstreams -H | awk -F '\t' '/one.example/ { print $3 }')" well 'it is well'
+is "$(ctl upstreams -H | awk -F '\t' '/one.example/ { print $3 }')" up 'it is up'
 is "$(ctl upstreams -H | awk -F '\t' '/two.example/ { print $3 }')" unresolved 'the other name still is not'
 like "$(ctl upstreams)" "one.example:$PEERS [(]127.0.0.1[)]" 'droverctl upstreams has the address'
 zone <<<'two.example A 127.0.0.2 30

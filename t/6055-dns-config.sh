@@ -46,7 +46,7 @@ asked=$(questions one.example)
 checked "servers = { \"$DNS\" }" two.example >"$T/check"
 ok 'reload' ctl reload
 got 'another name is known at once' /name 200 2
-is "$(ctl upstreams -H | awk -F '\t' '/two.example/ { print $3 }')" well 'and well'
+is "$(ctl upstreams -H | awk -F '\t' '/two.example/ { print $3 }')" up 'and up'
 cmp_ok "$(questions one.example)" -eq "$asked" 'nobody asks for the one of before'
 asked=$(questions two.example)
 ok 'reload' ctl reload

@@ -69,7 +69,7 @@ uint64_t names_retry_us(const struct resolve_settings *r, unsigned failures)
 
 uint64_t names_jitter_us(uint64_t us, uint32_t random)
 {
-	return us + us / 10 * random / UINT32_MAX;
+	return us + (uint64_t)((double)us / 10 * random / UINT32_MAX);
 }
 
 socklen_t names_socket(const struct dns_addr *a, in_port_t port, union peer_addr *out)

@@ -87,6 +87,9 @@ static const struct expected upstream_expected[] = {UPSTREAM_FIELDS(EXPECTED)};
 #define ROW peer_row
 static const struct expected peer_expected[] = {PEER_FIELDS(EXPECTED)};
 #undef ROW
+#define ROW peer_address_row
+static const struct expected peer_address_expected[] = {PEER_ADDRESS_FIELDS(EXPECTED)};
+#undef ROW
 #define ROW peer_traffic_row
 static const struct expected peer_traffic_expected[] = {PEER_TRAFFIC_FIELDS(EXPECTED)};
 #undef ROW

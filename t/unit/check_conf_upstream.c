@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tests master/conf_upstream.c, conf_resolve.c and what conf_place.c does for proxied locations:
- * settings made of text, and each thing that is refused or warned of, with its line.
+ * tests master/conf_upstream.c, conf_resolve.c, resolve.c and what conf_place.c does for proxied
+ * locations: settings made of text, and each thing that is refused or warned of, with its line.
  */
 #include "master/conf.h"
 
@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "master/resolve.h"
+#include "worker/dns.h"
 
 static struct conf_messages messages;
 
@@ -356,15 +359,25 @@ START_TEST(test_round_trip)
 }
 END_TEST
 
-/* A name that does not resolve is a warning; its peer is there, without an address. */
+/* A name is kept as it is; who looks it up says in a warning that he cannot. */
 START_TEST(test_unresolved)
 {
-	struct settings *s = good(POOL("peer \"no-such-host.invalid:80\" { }") USE);
+	struct settings *s = good(
+	    "resolve { servers = { \"127.0.0.1:1\" } timeout = 100ms }\n" POOL(
+		"peer \"No-such-host.invalid:80\" { }\npeer \"127.0.0.1:80\" { }") USE);
 
-	ck_assert_uint_eq(messages.count, 1);
-	ck_assert_int_eq(messages.list[0].severity, CONF_WARNING);
-	ck_assert_int_eq(messages.list[0].line, 2);
-	ck_assert_ptr_nonnull(strstr(said(), "'no-such-host.invalid:80' cannot be resolved ("));
+	ck_assert_str_eq(said(), "");
+	ck_assert_str_eq(s->peers[0].host, "no-such-host.invalid");
+	ck_assert_uint_eq(s->peers[0].port, htons(80));
+	ck_assert_uint_eq(s->peers[0].addr_len, 0);
+	ck_assert_ptr_null(s->peers[1].host);
+	ck_assert_str_eq(s->resolve.servers[0], "127.0.0.1:1");
+	ck_assert_ptr_null(s->resolve.servers[1]);
+	resolve_said(s, &messages);
+	ck_assert_uint_eq(messages.count, dns_is_live() ? 1 : 2);
+	ck_assert_int_eq(messages.list[messages.count - 1].severity, CONF_WARNING);
+	ck_assert_int_eq(messages.list[messages.count - 1].line, 3);
+	ck_assert_ptr_nonnull(strstr(said(), "'No-such-host.invalid:80' cannot be resolved ("));
 	ck_assert_uint_eq(s->peers[0].addr_len, 0);
 	settings_free(s);
 }

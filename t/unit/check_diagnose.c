@@ -531,6 +531,39 @@ static const char *all_of(const struct diagnosis *d, char out[8192])
 	return out;
 }
 
+/* Names: a moment is nothing; for long, with an address and without. */
+START_TEST(test_names)
+{
+	struct facts_name names[] = {
+	    {"a.example:80", "api", "192.0.2.1:80", "Timeout", 29000000},
+	    {"b.example:80", "api", "192.0.2.2:80", "Timeout", 31000000},
+	    {"c.example:80", "api", "", "Domain name not found", 90000000},
+	};
+	static const struct trouble wanted[] = {
+	    {"names", FINE, "No name", NULL},
+	    {"names", WARNING,
+	     "any more: b.example:80 of upstream \"api\" (for 31 s: Timeout, still "
+	     "192.0.2.2:80).",
+	     NULL},
+	    {"names", CRITICAL,
+	     "no address: c.example:80 of upstream \"api\" (for 90 s: Domain name not found).",
+	     NULL},
+	};
+	struct diagnosis d;
+	struct world x;
+
+	for (size_t i = 0; i < 3; i++) {
+		make_world(&x);
+		x.f.names = names;
+		x.f.names_count = i + 1;
+		ck_assert_int_eq(diagnose(&x.f, &d), 0);
+		ck_assert_msg(find(&d, &wanted[i]) != NULL, "%zu", i);
+		ck_assert(i != 2 || find(&d, &wanted[1]) != NULL);
+		diagnosis_free(&d);
+	}
+}
+END_TEST
+
 START_TEST(test_trouble)
 {
 	const struct trouble *t = &troubles[_i];
@@ -682,6 +715,7 @@ int main(void)
 	tcase_add_loop_test(t, test_any_number, 0, 200);
 	tcase_add_test(t, test_causes);
 	tcase_add_test(t, test_list);
+	tcase_add_test(t, test_names);
 	tcase_add_test(t, test_deadlines);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

@@ -233,6 +233,12 @@ START_TEST(test_peers_keep_rows)
 	board_peer(&board, 0)->fails = 3;
 	board_peer(&board, 0)->failed_until_us = 3;
 	board_peer(&board, 0)->active = 4;
+	/* Addresses of names go with them. */
+	for (uint32_t i = 0; i < 3; i += 2) {
+		board_peer_address(&board, i)->seq = 2;
+		board_peer_address(&board, i)->mark = 7;
+		board_peer_address(&board, i)->family = 4;
+	}
 	ck_assert_int_eq(assign_pools(&two, "b:dx c:"), 0);
 	expect_pools(&two, "12", "32");
 	rows_settle(&board, &two.made.g);
@@ -247,6 +253,10 @@ START_TEST(test_peers_keep_rows)
 	ck_assert_str_eq(board_peer(&board, 0)->address, "u");
 	ck_assert_uint_eq(board_peer(&board, 0)->resolved, 0);
 	ck_assert_uint_eq(board_peer(&board, 0)->fails, 0);
+	ck_assert_uint_eq(board_peer_address(&board, 0)->mark, 0);
+	ck_assert_uint_eq(board_peer_address(&board, 0)->family, 0);
+	ck_assert_uint_eq(board_peer_address(&board, 0)->seq, 4);
+	ck_assert_uint_eq(board_peer_address(&board, 2)->mark, 7);
 	ck_assert_uint_eq(board_peer(&board, 0)->failed_until_us, 0);
 	ck_assert_uint_eq(board_peer(&board, 0)->active, 4); /* of requests still in hand */
 	ck_assert_uint_eq(board_peer(&board, 0)->seq % 2, 0);
