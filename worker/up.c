@@ -302,7 +302,7 @@ static uint32_t reuse(struct ups *us, uint32_t peer, bool careful)
 		if (!is_astray(us, up) && (!careful || is_quiet(up))) {
 			idle_remove(us, u);
 			up->state = UP_HEAD;
-			up->flags = 0;
+			up->flags &= UP_READABLE; /* that edge does not come again */
 			up->deadline_us = 0;
 			return u;
 		}
@@ -378,7 +378,9 @@ static bool may_stay(const struct ups *us, const struct up *up)
 	const struct upstream *p = &s->upstreams[s->peers[up->peer].upstream];
 	uint64_t now = us->cs->clock->now_us;
 
-	return !us->cs->draining && p->keepalive_conns > 0 && !is_astray(us, up) &&
+	/* Its end may have come together with the response: no other event will tell of it. */
+	return (up->flags & UP_PEER_DONE) == 0 && !us->cs->draining && p->keepalive_conns > 0 &&
+	       !is_astray(us, up) &&
 	       (p->keepalive_requests == 0 || up->requests < p->keepalive_requests) &&
 	       (p->keepalive_max_age_us == 0 || now - up->opened_us < p->keepalive_max_age_us);
 }
