@@ -237,7 +237,7 @@ static const struct bad bad[] = {
      "3: no such option 'location' in location (it belongs in server; is a '}' missing above?)"},
     {IN_LOCATION("listen = { \"*:81\" }\nroot = \"www\""),
      "2: no such option 'listen' in location (it belongs in server)"},
-    {IN_LOCATION("fastcgi = \"api\""), "2: no such option 'fastcgi' in location"},
+    {IN_LOCATION("scgi = \"api\""), "2: no such option 'scgi' in location"},
     {IN_LOCATION("rot = \"www\"\nlisting = maybe"),
      "2: no such option 'rot' in location (did you mean 'root'?)\n"
      "3: listing: 'maybe' is neither true nor false"},
