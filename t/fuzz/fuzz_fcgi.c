@@ -35,7 +35,7 @@ static size_t decode_piece(struct decoded *d, const char *base, size_t len)
 	d->wrong = fcgi_decode(&d->st, copy, len, &used, &kind, &data, &data_len);
 	assert(used <= len);
 	assert(data >= copy && data_len <= used && (size_t)(data - copy) <= used - data_len);
-	assert(kind != FCGI_NOTHING || data_len == 0 || d->st.type != FCGI_STDOUT);
+	assert((kind == FCGI_NOTHING) == (data_len == 0));
 	assert(used > 0 || len == 0 || d->st.ended);
 	if (kind == FCGI_OUTPUT) {
 		memcpy(d->output + d->len, data, data_len);

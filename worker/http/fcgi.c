@@ -139,10 +139,14 @@ const char *fcgi_decode(struct fcgi_state *st, char *base, size_t len, size_t *u
 		if (st->step < FCGI_HEADER) {
 			wrong = take_header_byte(st, (uint8_t)base[i++]);
 		} else if (st->step == CONTENT) {
+			size_t n = take_content(st, base + i, len - i);
+
 			*kind = kind_of(st);
-			*data = base + i;
-			*data_len = take_content(st, base + i, len - i);
-			i += *data_len;
+			if (*kind != FCGI_NOTHING) {
+				*data = base + i;
+				*data_len = n;
+			}
+			i += n;
 		} else {
 			i += take_padding(st, len - i);
 		}
