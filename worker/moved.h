@@ -127,7 +127,8 @@ enum {
 	X(151, fcgi.unclean)           \
 	X(152, fcgi.mute)              \
 	X(153, fcgi.held)              \
-	X(154, address)
+	X(154, address)                \
+	X(155, tried)
 
 /* Other fields. Names of enums travel as text, since their numbers may differ between versions. */
 enum moved_tag {

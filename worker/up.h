@@ -71,7 +71,7 @@ struct up {
 	uint8_t method; /* enum http_method of the request */
 	uint8_t body;   /* enum http_body_kind of the response */
 	uint8_t tries;  /* peers that this request has been given to */
-	uint8_t spare;
+	uint8_t tried;  /* which ones: a bit for each of a pool's peers, by its number modulo 8 */
 	uint64_t opened_us;
 	uint64_t since_us; /* of the request: when the peer got it */
 	uint64_t deadline_us;

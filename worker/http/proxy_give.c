@@ -121,6 +121,7 @@ static bool give(struct http *h, uint32_t i, const char *base, const struct repl
 
 	describe(h, up, base, ctx);
 	up->tries = (uint8_t)tries;
+	up->tried = h->tried;
 	up_assign(h->ups, u, i);
 	if (tries > 1)
 		board_add(&peer_traffic(h->ups, up->peer)->retries, 1);
@@ -181,6 +182,8 @@ static enum step attempt(struct http *h, uint32_t i, const char *base, const str
 		peer = balance_pick(h->ups, pool, avoid, key);
 		if (peer == BALANCE_NONE)
 			return nobody(h, i, base, pool);
+		if (tries > 1)
+			peer = proxy_untried(h, pool, peer);
 		u = up_take(h->ups, peer, fresh, careful);
 		if (u != UP_NONE)
 			return give(h, i, base, ctx, u, tries) ? STEP_AGAIN : fail(h, i, base, 500);
@@ -188,6 +191,7 @@ static enum step attempt(struct http *h, uint32_t i, const char *base, const str
 			return fail(h, i, base, 503);
 		peer_failed(h->ups, peer);
 		avoid = peer;
+		h->tried |= proxy_tried_bit(pool, peer);
 		if (tries > pool->retries || !proxy_budget_take(h, pool))
 			break;
 		board_add(&h->cs->row->up_retries, 1);
@@ -223,6 +227,7 @@ enum step proxy_begin(struct http *h, uint32_t i, const char *base, const struct
 		conn_set_state(h->cs, i, CONN_BODY);
 	else
 		exchange_received(h, i);
+	h->tried = 0;
 	step = attempt(h, i, base, ctx, UINT32_MAX, 1, false);
 	/* What has come of the body is looked at once it lies in the record. */
 	if (body && step == STEP_AGAIN)
@@ -317,9 +322,12 @@ void proxy_peer_failed(struct http *h, uint32_t u, int status, bool stale)
 	bool again = may_repeat(h, up, stale), answered = (up->flags & UP_ANSWERED) != 0;
 	unsigned tries = up->tries;
 
-	up_close(h->ups, u);
-	if (!stale)
+	h->tried = up->tried;
+	if (!stale) {
+		h->tried |= proxy_tried_bit(proxy_pool(h, up), peer);
 		peer_failed(h->ups, peer);
+	}
+	up_close(h->ups, u);
 	if (again)
 		repeat(h, i, stale ? UINT32_MAX : peer, stale ? tries : tries + 1, stale);
 	else if (answered)

@@ -75,6 +75,12 @@ bool proxy_flush(struct http *h, struct up *up);
 /* The peer has been given the request, or as much of it as there is: its deadline begins. */
 void proxy_await(struct http *h, uint32_t i, struct up *up);
 
+/* Peers that a request has been given to are remembered, so that it goes round to all of them
+ * before it comes to one again: the bit of a peer in h->tried, and a peer in place of one that has
+ * been tried, if there is such a one that is well. */
+uint8_t proxy_tried_bit(const struct upstream *pool, uint32_t peer);
+uint32_t proxy_untried(const struct http *h, const struct upstream *pool, uint32_t peer);
+
 /*
  * The peer did not do what it should have done: another one is given the request, or the client is
  * told by status, or cut off if its answer has begun. stale: it had closed a kept connection.

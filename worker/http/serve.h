@@ -46,6 +46,7 @@ struct http {
 	struct http_request req; /* of the event being served */
 	struct reply reply;
 	struct http_response response; /* of a peer */
+	uint8_t tried;                 /* peers that the request in hand was given to: struct up */
 	char path[HTTP_PATH_SIZE];
 	struct http_script script; /* of the request being served */
 	char scratch[HTTP_SCRATCH];
