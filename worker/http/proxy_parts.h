@@ -112,6 +112,9 @@ const char *proxy_log_base(struct http *h, uint32_t i);
 /* Nobody wants the answer any more. */
 void proxy_client_gone(struct http *h, uint32_t i);
 
+/* A relay has begun: what only its log line would need is let go if there is none. */
+void proxy_forget_head(struct http *h, uint32_t i);
+
 /* As much in each direction as goes. */
 void proxy_pump_request(struct http *h, uint32_t i);
 void proxy_pump_response(struct http *h, uint32_t i);

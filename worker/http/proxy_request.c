@@ -80,7 +80,14 @@ static bool keep_raw(struct http *h, uint32_t i, const char *p, size_t len)
 	size_t all = c->head_len + len;
 	uint32_t bigger;
 
-	if (all > buf_size(&h->cs->bufs, c->in_buf)) {
+	if (all == 0) {
+		buf_drop(&h->cs->bufs, &c->in_buf);
+	} else if (c->in_buf == BUF_NONE) {
+		c->in_buf = buf_take(&h->cs->bufs, all);
+		if (c->in_buf == BUF_NONE)
+			return false;
+		memcpy(buf_data(&h->cs->bufs, c->in_buf), p, len);
+	} else if (all > buf_size(&h->cs->bufs, c->in_buf)) {
 		bigger = buf_take(&h->cs->bufs, all);
 		if (bigger == BUF_NONE)
 			return false;
@@ -94,6 +101,18 @@ static bool keep_raw(struct http *h, uint32_t i, const char *p, size_t len)
 	}
 	c->in_len = (uint32_t)all;
 	return true;
+}
+
+/* A relay may live for days: unless its log line needs the request's head, it holds no buffer. */
+void proxy_forget_head(struct http *h, uint32_t i)
+{
+	struct conn *c = conn_at(h->cs, i);
+	uint32_t head = c->head_len;
+
+	if (exchange_server(h, i)->log >= 0 || c->in_buf == BUF_NONE)
+		return;
+	c->head_len = 0;
+	(void)keep_raw(h, i, buf_data(&h->cs->bufs, c->in_buf) + head, c->in_len - head);
 }
 
 static void end_body(struct http *h, uint32_t i)

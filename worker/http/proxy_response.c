@@ -124,6 +124,7 @@ static void begin_relay(struct http *h, uint32_t i)
 	exchange_first_byte(h, i);
 	result = send_begin(h->cs, i, &h->reply, SEND_KEEP_SILENT, NULL, 0);
 	conn_set_state(h->cs, i, CONN_RELAY);
+	proxy_forget_head(h, i);
 	(void)passed(h, i, result);
 }
 
