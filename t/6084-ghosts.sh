@@ -4,7 +4,7 @@
 # for peers that hang, are slow, refuse, and do not take connections; none is given to a peer after that, and what a peer has in
 # hand is cancelled at once. When a request began is what the kernel of its peer's machine says.
 . "$(dirname "$0")/lib.sh"
-. "$ROOT/t/peers.sh"
+. "$ROOT/t/faults.sh"
 
 RATE=${RATE:-200}
 FOR=${FOR:-5}
