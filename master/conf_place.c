@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "master/conf_fastcgi.h"
+#include "master/conf_proxy.h"
 #include "master/conf_read.h"
 #include "master/conf_upstream.h"
 #include "master/conf_value.h"
@@ -408,6 +409,7 @@ static void fill_lists(struct conf_fill *f, cfg_t *sec, struct location *place)
 	fill_removed(f, sec, "remove_response", &place->remove_response);
 	fill_proxy_host(f, sec, place);
 	check_timeout_header(f, sec);
+	conf_proxy_fill(f, sec, place);
 	conf_place_headers(f, sec, place);
 	conf_place_pages(f, sec, place);
 }

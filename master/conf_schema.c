@@ -70,7 +70,8 @@
 #define DEBUG_LOCATION_OPTIONS
 #endif
 
-static_assert(sizeof(enum balance) == sizeof(int) && sizeof(enum proxy_forwarded) == sizeof(int),
+static_assert(sizeof(enum balance) == sizeof(int) && sizeof(enum proxy_forwarded) == sizeof(int) &&
+		  sizeof(enum proxy_form) == sizeof(int),
 	      "CHOICE_ENUM: written as an int");
 
 #define SECOND UINT64_C(1000000)
@@ -95,6 +96,10 @@ static const char *const forwardeds[] = {[PROXY_FORWARDED_REPLACE] = "replace",
 					 [PROXY_FORWARDED_APPEND] = "append",
 					 [PROXY_FORWARDED_OFF] = "off",
 					 [PROXY_FORWARDED_OFF + 1] = NULL};
+static const char *const forms[] = {[PROXY_FORM_X] = "x_forwarded",
+				    [PROXY_FORM_RFC7239] = "rfc7239",
+				    [PROXY_FORM_BOTH] = "both",
+				    [PROXY_FORM_BOTH + 1] = NULL};
 static const char *const error_logs[] = {"stderr", NULL};
 static const char *const access_logs[] = {"off", "stdout", "stderr", NULL};
 
@@ -172,6 +177,10 @@ static const struct conf_option error_page[] = {
 	    {CHOICE_ENUM("forwarded", location, forwarded, proxy_forwarded, "replace",             \
 			 forwardeds),                                                              \
 	     .proxy_only = true},                                                                  \
+	    {CHOICE_ENUM("forwarded_form", location, forwarded_form, proxy_form, "x_forwarded",    \
+			 forms),                                                                   \
+	     .proxy_only = true},                                                                  \
+	    {STRING("via", CONF_TEXT, location, via, "drover"), .proxy_only = true},               \
 	    {LIST("trust", NULL), .may_be_empty = true, .proxy_only = true},                       \
 	    {STRING("timeout_header", CONF_FIELD, location, timeout_name, "X-Request-Timeout-Ms"), \
 	     .proxy_only = true},                                                                  \

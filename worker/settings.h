@@ -78,6 +78,13 @@ enum proxy_forwarded {
 	PROXY_FORWARDED_OFF /* what the client sent is removed, too */
 };
 
+/* The fields that it is said in. */
+enum proxy_form {
+	PROXY_FORM_X,       /* X-Forwarded-* */
+	PROXY_FORM_RFC7239, /* Forwarded */
+	PROXY_FORM_BOTH
+};
+
 struct location {
 	const char *match; /* "/x/" (longest prefix) or "= /x" as written */
 	const char *path;  /* the part that is compared */
@@ -113,6 +120,8 @@ struct location {
 	enum proxy_host host_policy;
 	const char *host; /* PROXY_HOST_FIXED */
 	enum proxy_forwarded forwarded;
+	enum proxy_form forwarded_form;
+	const char *via; /* our name in Via, a token; "": no Via; NULL: "drover" */
 	struct cidr
 	    *trusted; /* clients (other proxies) whose X-Forwarded-* and time limits are believed */
 	uint32_t trusted_count;

@@ -101,7 +101,7 @@ static void forward_one_request(const char *base, uint8_t how, uint8_t how2)
 				    .scheme = "http",
 				    .trusted = how & 16,
 				    .upgrade = how & 32,
-				    .forwarded_field = how & 64,
+				    .by = how & 64 ? "[::1]:80" : NULL,
 				    .timeout_ms = how2 & 1 ? 777 : 0,
 				    .request_id = how2 & 2 ? "id" : NULL,
 				    .traceparent = how2 & 4 ? "00-a-b-01" : NULL};

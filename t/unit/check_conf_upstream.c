@@ -144,6 +144,8 @@ static const struct text bad[] = {
      "6: forwarded: there is no 'maybe' (one of replace, append, off)"},
     {ONE LOCATION("proxy = \"api\"\ntrust = { \"10.0.0.1/8\" }"),
      "6: trust: '10.0.0.1/8' has bits set behind its prefix length"},
+    {ONE LOCATION("proxy = \"api\"\nvia = \"two words\""),
+     "6: via: 'two words' is neither true nor false, nor one word that names this proxy"},
     {ONE LOCATION("proxy = \"api\"\ntimeout_header = \"a b\""),
      "6: timeout_header: 'a b' is not the name of a header field"},
     {ONE LOCATION("proxy = \"api\"\ntimeout_header = connection"),
@@ -263,7 +265,8 @@ static const char full[] =
     "  trust = { \"192.0.2.1\", \"all\" } remove_request = { \"X-A\", \"x-a\", Cookie }\n"
     "  forwarded = append max_body = 5m request_header \"x-one\" { value = \"2\" } }\n"
     " location \"= /c\" { proxy = \"127.0.0.1:9001\" proxy_host = \"c.example.org:8080\" }\n"
-    " location \"/d\" { proxy = \"127.0.0.1:9001\" trust = { } }\n"
+    " location \"/d\" { proxy = \"127.0.0.1:9001\" trust = { } via = false\n"
+    "  forwarded_form = both timeout_header = X-Left }\n"
     " location \"/e\" { proxy = \"other\" }\n"
     "}\n";
 
@@ -335,6 +338,11 @@ START_TEST(test_full)
 		  loc[2].forwarded == PROXY_FORWARDED_OFF && loc[2].rewrite == NULL);
 	ck_assert_str_eq(loc[2].host, "c.example.org:8080");
 	ck_assert(loc[3].host_policy == PROXY_HOST_KEEP && loc[3].trusted_count == 0);
+	ck_assert(loc[3].forwarded_form == PROXY_FORM_BOTH &&
+		  loc[2].forwarded_form == PROXY_FORM_X);
+	ck_assert_str_eq(loc[3].via, "");
+	ck_assert_str_eq(loc[2].via, "drover");
+	ck_assert_str_eq(loc[3].timeout_name, "X-Left");
 	settings_free(s);
 }
 END_TEST

@@ -18,6 +18,18 @@ static const struct http_limits limits = {16384, 8192, HTTP_FIELDS_MAX};
 static const struct location keep = {.path = "/", .path_len = 1};
 static const struct location append = {
     .path = "/", .path_len = 1, .forwarded = PROXY_FORWARDED_APPEND};
+static const struct location off_both = {.path = "/",
+					 .path_len = 1,
+					 .forwarded = PROXY_FORWARDED_OFF,
+					 .forwarded_form = PROXY_FORM_BOTH};
+static const struct location keep_both = {
+    .path = "/", .path_len = 1, .forwarded_form = PROXY_FORM_BOTH};
+static const struct location rfc7239 = {
+    .path = "/", .path_len = 1, .forwarded_form = PROXY_FORM_RFC7239};
+static const struct location quiet = {
+    .path = "/", .path_len = 1, .forwarded = PROXY_FORWARDED_OFF, .via = ""};
+static const struct location named = {
+    .path = "/", .path_len = 1, .forwarded = PROXY_FORWARDED_OFF, .via = "edge-1"};
 static const struct location off = {.path = "/", .path_len = 1, .forwarded = PROXY_FORWARDED_OFF};
 static const struct location to_peer = {
     .path = "/", .path_len = 1, .host_policy = PROXY_HOST_PEER, .forwarded = PROXY_FORWARDED_OFF};
@@ -260,21 +272,21 @@ static const struct request_row {
      GET "X-Forwarded-For: 1.1.1.1, 2.2.2.2, 192.0.2.7\r\nX-Forwarded-Proto: http\r\n" XFH VIA
 	 "\r\n",
      {0}},
-    {&off,
+    {&off_both,
      GET "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\nForwarded: for=x\r\n"
 	 "X-Forwarded-Host: b\r\nX-Real-Ip: c\r\n\r\n",
      GET VIA "\r\n",
-     {.trusted = true, .forwarded_field = true}},
-    {&keep,
+     {.trusted = true}},
+    {&keep_both,
      GET "\r\n",
      GET XFF XFH "Forwarded: for=192.0.2.7;host=\"a\";proto=http\r\n" VIA "\r\n",
-     {.forwarded_field = true}},
-    {&keep,
+     {0}},
+    {&keep_both,
      "GET / HTTP/1.1\r\nHost: a:81\r\nForwarded: for=1.1.1.1\r\n\r\n",
      "GET / HTTP/1.1\r\nHost: a:81\r\nX-Forwarded-For: 2001:db8::1\r\nX-Forwarded-Proto: "
      "https\r\nX-Forwarded-Host: a:81\r\nForwarded: "
      "for=\"[2001:db8::1]\";host=\"a:81\";proto=https\r\n" VIA "\r\n",
-     {.forwarded_field = true, .address = "2001:db8::1", .scheme = "https"}},
+     {.address = "2001:db8::1", .scheme = "https"}},
     {&append,
      GET "Forwarded: for=\"[::1]\"\r\nforwarded: for=_b, for=unknown\r\n\r\n",
      GET XFF XFH "Forwarded: for=\"[::1]\", for=_b, for=unknown, "
@@ -284,15 +296,28 @@ static const struct request_row {
      GET "Forwarded: for=\"x\r\nForwarded: for=\"\\\"\r\nForwarded: for=\"\\\"\"\r\n\r\n",
      GET XFF XFH "Forwarded: for=\"\\\"\", for=192.0.2.7;host=\"a\";proto=http\r\n" VIA "\r\n",
      {0}},
-    {&keep,
+    {&keep_both,
      GET "X-Forwarded-For: 1.1.1.1\r\n\r\n",
      GET "X-Forwarded-Proto: http\r\n" XFH "Forwarded: for=unknown;host=\"a\";proto=http\r\n" VIA
 	 "\r\n",
-     {.forwarded_field = true, .address = ""}},
+     {.address = ""}},
     {&append,
      GET "X-Forwarded-For: 1.1.1.1\r\n\r\n",
      GET "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: http\r\n" XFH VIA "\r\n",
      {.address = ""}},
+
+    /* One form or the other; by whom; under which name. */
+    {&rfc7239,
+     GET "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\nX-Real-IP: 1.1.1.1\r\n"
+	 "Forwarded: for=1.1.1.1\r\n\r\n",
+     GET "Forwarded: for=192.0.2.7;by=\"[::1]:80\";host=\"a\";proto=http\r\n" VIA "\r\n",
+     {.by = "[::1]:80"}},
+    {&rfc7239,
+     GET "X-Forwarded-For: 1.1.1.1\r\nForwarded: for=1.1.1.1\r\n\r\n",
+     GET "Forwarded: for=1.1.1.1, for=192.0.2.7;host=\"a\";proto=http\r\n" VIA "\r\n",
+     {.trusted = true}},
+    {&quiet, GET "Via: 1.1 x\r\n\r\n", GET "Via: 1.1 x\r\n\r\n", {0}},
+    {&named, GET "\r\n", GET "Via: 1.1 edge-1\r\n\r\n", {0}},
 
     /* The time that is left. */
     {&off, GET "X-Request-Timeout-Ms: 10\r\n\r\n", GET VIA "\r\n", {0}},

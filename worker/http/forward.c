@@ -384,7 +384,7 @@ static bool passes_kind(struct request *r, enum kind kind, const struct http_fie
 	case KIND_CLAIM:
 	case KIND_FORWARDED_PROTO:
 	case KIND_FORWARDED_HOST:
-		return r->believed;
+		return r->believed && r->loc->forwarded_form != PROXY_FORM_RFC7239;
 	case KIND_TE:
 		r->te = field->value;
 		return false;
@@ -606,6 +606,11 @@ static void put_forwarded(struct out *o, const struct request *r)
 	} else {
 		put_own(o, address);
 	}
+	if (r->f->by) {
+		PUT(o, ";by=\"");
+		put_own(o, r->f->by);
+		PUT(o, "\"");
+	}
 	if (host.len > 0) {
 		PUT(o, ";host=\"");
 		put_span(o, r->base, host);
@@ -616,7 +621,7 @@ static void put_forwarded(struct out *o, const struct request *r)
 	PUT(o, "\r\n");
 }
 
-static void put_origin(struct out *o, const struct request *r)
+static void put_x_forwarded(struct out *o, const struct request *r)
 {
 	struct http_span host = authority_of(r->req);
 	uint32_t kept = r->believed ? r->kinds : 0;
@@ -634,9 +639,32 @@ static void put_origin(struct out *o, const struct request *r)
 		put_span(o, r->base, host);
 		PUT(o, "\r\n");
 	}
-	if ((r->f->forwarded_field || kept & BIT(KIND_FORWARDED)) &&
+}
+
+static void put_origin(struct out *o, const struct request *r)
+{
+	bool extends = r->believed && r->kinds & BIT(KIND_FORWARDED);
+
+	if (r->loc->forwarded_form != PROXY_FORM_RFC7239)
+		put_x_forwarded(o, r);
+	if ((r->loc->forwarded_form != PROXY_FORM_X || extends) &&
 	    IS_OURS(&r->changes, "forwarded"))
 		put_forwarded(o, r);
+}
+
+/* Received in that version; who we are is said by a name, not by an address (RFC 9110 7.6.3). */
+static void put_via(struct out *o, unsigned minor, const struct location *loc)
+{
+	const char *name = loc && loc->via ? loc->via : "drover";
+
+	if (name[0] == '\0')
+		return;
+	if (minor == 0)
+		PUT(o, "Via: 1.0 ");
+	else
+		PUT(o, "Via: 1.1 ");
+	put_own(o, name);
+	PUT(o, "\r\n");
 }
 
 /* A TimeoutValue has at most eight digits (gRPC over HTTP/2, "Timeout"). */
@@ -679,12 +707,8 @@ static void put_notes(struct out *o, const struct request *r)
 	}
 	if (ms > 0 && r->kinds & BIT(KIND_GRPC_TIMEOUT) && IS_OURS(&r->changes, "grpc-timeout"))
 		put_grpc_timeout(o, ms);
-	if (!IS_OURS(&r->changes, "via"))
-		return;
-	if (r->req->minor == 0)
-		PUT(o, "Via: 1.0 drover\r\n");
-	else
-		PUT(o, "Via: 1.1 drover\r\n");
+	if (IS_OURS(&r->changes, "via"))
+		put_via(o, r->req->minor, r->loc);
 }
 
 static void put_framing(struct out *o, enum forward_framing framing, uint64_t length)
@@ -733,7 +757,7 @@ static void set_rules(struct request *r)
 		      (loc->forwarded == PROXY_FORWARDED_REPLACE && f->trusted);
 	r->drop = BIT(HTTP_F_CONNECTION) | BIT(HTTP_F_CONTENT_LENGTH) |
 		  BIT(HTTP_F_TRANSFER_ENCODING) | BIT(HTTP_F_EXPECT) | BIT(HTTP_F_UPGRADE);
-	if (!r->believed || f->address)
+	if (!r->believed || f->address || loc->forwarded_form == PROXY_FORM_RFC7239)
 		r->drop |= BIT(HTTP_F_X_FORWARDED_FOR);
 	if (f->request_id)
 		r->drop |= BIT(HTTP_F_X_REQUEST_ID);
@@ -870,12 +894,8 @@ static void put_response_notes(struct out *o, const struct response *p)
 		put_text(o, f->request_id);
 		PUT(o, "\r\n");
 	}
-	if (!IS_OURS(&p->changes, "via"))
-		return;
-	if (p->r->minor == 0)
-		PUT(o, "Via: 1.0 drover\r\n");
-	else
-		PUT(o, "Via: 1.1 drover\r\n");
+	if (IS_OURS(&p->changes, "via"))
+		put_via(o, p->r->minor, f->location);
 }
 
 static void set_response_rules(struct response *p)

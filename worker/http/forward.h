@@ -48,9 +48,9 @@ struct forward_request {
 	const char *scheme;  /* "http" or "https": how the client came */
 	bool trusted;        /* the client is one of location->trusted */
 	bool upgrade;        /* pass the client's Upgrade on: asked for and allowed */
-	/* X-Forwarded-* is written unless the policy is off; Forwarded (RFC 7239) only if this is
-	 * set, or if a believed client sent one. */
-	bool forwarded_field;
+	/* Where the request came in, with the port, for Forwarded; NULL: not said. That field (RFC
+	 * 7239) is written if location->forwarded_form says so, or a believed client sent one. */
+	const char *by;
 	enum forward_framing framing;
 	uint64_t length;
 	uint64_t timeout_ms;      /* left for the peer; 0 = not said. It takes the place of what the

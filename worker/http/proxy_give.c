@@ -50,7 +50,8 @@ static int write_head(struct http *h, uint32_t i, const char *base, const struct
 {
 	const struct conn_row *row = conn_row(h->cs, i);
 	uint64_t left = proxy_time_left(h, i);
-	char address[INET6_ADDRSTRLEN], id[TRACE_ID_MAX + 1], parent[TRACE_PARENT_LEN + 1];
+	char address[INET6_ADDRSTRLEN], by[PROXY_BY], id[TRACE_ID_MAX + 1],
+	    parent[TRACE_PARENT_LEN + 1];
 	bool keeps_state = identify(row, &h->req, base, id, parent);
 	const struct forward_request f = {
 	    .base = base,
@@ -61,6 +62,7 @@ static int write_head(struct http *h, uint32_t i, const char *base, const struct
 	    .peer = h->settings->peers[up->peer].address,
 	    .address = proxy_address_of(row, address),
 	    .scheme = "http",
+	    .by = ctx->location->forwarded_form != PROXY_FORM_X ? proxy_by(h, i, by) : NULL,
 	    .trusted = proxy_trusts(ctx->location, row),
 	    .upgrade = (up->flags & UP_UPGRADE) != 0,
 	    .framing = h->req.chunked      ? FORWARD_CHUNKED

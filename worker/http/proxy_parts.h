@@ -65,6 +65,12 @@ bool proxy_write_anew(struct http *h, uint32_t i, struct up *up);
 void proxy_budget_earn(const struct http *h, const struct upstream *pool);
 bool proxy_budget_take(const struct http *h, const struct upstream *pool);
 
+/* Where the client came in, as RFC 7239 writes it; NULL: no address (unix). */
+enum {
+	PROXY_BY = INET6_ADDRSTRLEN + 10
+};
+const char *proxy_by(const struct http *h, uint32_t i, char by[PROXY_BY]);
+
 /* Goes to the peer; what its socket does not take is kept. False: there is no room for it. A peer
  * that is gone is noticed when it is read from. */
 bool proxy_write(struct http *h, struct up *up, struct iovec *iov, size_t count);
