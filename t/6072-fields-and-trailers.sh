@@ -6,6 +6,19 @@
 . "$(dirname "$0")/peers.sh"
 
 peer one 127.0.0.1:0
+# bad NAME RESPONSE: a peer that answers so, a byte in a segment.
+bad() {
+	spawn "$1" perl "$ROOT/t/tools/badserver.pl" "$2" "$3"
+	eval "PID_$1=$PID"
+	wait_for 10 grep -q '^[0-9]' "$T/$1.out" || die "peer $1"
+	eval "PEER_$1=127.0.0.1:$(cat "$T/$1.out")"
+}
+CHUNKED='HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n'
+bad slow dribble "${CHUNKED}X-Sum: 42\\r\\nX-Other:  43 \\r\\nHost: a\\r\\nSet-Cookie: b\\r\\n\\r\\n"
+bad fold raw "${CHUNKED}X-Sum: 42\\r\\n folded\\r\\n\\r\\n"
+bad long raw "${CHUNKED}X-Sum: $(printf '%09000d' 0)\\r\\n\\r\\n"
+bad name dribble "${CHUNKED}X Sum: 42\\r\\n\\r\\n"
+bad empty raw 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 0\r\n\r\n'
 allow_log 'peer .* of upstream'
 start_drover <<EOF
 workers = 1
@@ -17,6 +30,11 @@ server "site" {
     location "/only/" { proxy = "one"  rewrite = "/"  forwarded_form = rfc7239  via = edge-1 }
     location "/x/" { proxy = "one"  rewrite = "/"  via = false }
     location "/off/" { proxy = "one"  rewrite = "/"  forwarded = off  forwarded_form = both }
+    location "/slow" { proxy = "$PEER_slow" }
+    location "/fold" { proxy = "$PEER_fold" }
+    location "/long" { proxy = "$PEER_long" }
+    location "/bad-name" { proxy = "$PEER_name" }
+    location "/empty" { proxy = "$PEER_empty" }
     location "/append/" { proxy = "one"  rewrite = "/"  forwarded = append  forwarded_form = rfc7239 }
 }
 EOF
@@ -47,6 +65,54 @@ unlike "$(cat "$T/body")" '^Forwarded' 'none by default'
 unlike "$(cat "$T/body")$HEAD" 'Via:' 'no Via where there is to be none'
 get /only/echo -H 'Via: 1.1 before'
 is "$(sed -n 's/^Via: //Ip' "$T/body" | tr '\n' ' ')$(field Via)" '1.1 before 1.1 edge-1 1.1 edge-1' 'Via with a name of its own, both ways'
+# Trailers of answers. curl -i would not show them: as they came.
+raw_of() {
+	ask "GET $1 HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n"
+}
+raw_of /trailers
+is "$(sed '1,/^$/d' <<<"$REPLY")" '5
+hello
+0
+X-Sum: 42' 'trailers pass, without those that frame'
+like "$REPLY" 'Trailer: X-Sum' 'and are announced as the peer did'
+for path in slow trailers slow; do
+	raw_of /$path
+	like "$REPLY" 'X-Sum: 42' "$path: trailers"
+done
+is "$(sed '1,/^0$/d' <<<"$(raw_of /slow; cat "$T/reply" | tr -d '\r')")" 'X-Sum: 42
+X-Other: 43' 'that come a byte at a time, and only what may be one'
+raw_of /empty
+is "$(sed '1,/^$/d' <<<"$REPLY")" '0
+X-Sum: 0' 'behind a body of nothing'
+ask 'GET /trailers HTTP/1.0\r\nHost: x\r\n\r\n'
+is "$(sed '1,/^$/d' <<<"$REPLY")" 'hello' 'a client of HTTP/1.0 gets none'
+got 'folded' /fold 502 -
+got 'too long' /long 502 -
+get /bad-name
+like "$STATUS" '^(502|curl (18|56))$' 'a name that is none does not pass'
+for k in 1 2 3; do got "kept connections go on $k" /trailers 200 hello; done
+# Trailers of requests.
+post() {
+	ask "POST /trailed HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n$1" "${@:2}"
+}
+post '5\r\nhello\r\n0\r\nX-Sum: 7\r\nContent-Length: 9\r\nX-Last: 8\r\n\r\n'
+is "$(sed '1,/^$/d' <<<"$REPLY")" 'X-Sum: 7
+X-Last: 8
+
+hello' 'trailers of a request'
+post '5\r\nhello\r\n0\r\nX-Sum: 7\r\nContent-Length: 9\r\nX-Last: 8\r\n\r\n' -b
+is "$(sed '1,/^$/d' <<<"$REPLY")" 'X-Sum: 7
+X-Last: 8
+
+hello' 'a byte at a time'
+post '0\r\nX-Sum: 7\r\n\r\n'
+is "$(sed '1,/^$/d' <<<"$REPLY")" 'X-Sum: 7' 'behind a body of nothing'
+post '5\r\nhello\r\n0\r\n\r\n'
+is "$(sed '1,/^$/d' <<<"$REPLY" | tr -d '\n')" 'hello' 'none'
+post '5\r\nhello\r\n0\r\nX Sum: 7\r\n\r\n'
+like "$REPLY" '^HTTP/1.1 400 ' 'malformed: 400'
+post "5\\r\\nhello\\r\\n0\\r\\nX-Sum: $(printf '%09000d' 0)\\r\\n\\r\\n"
+like "$REPLY" '^HTTP/1.1 400 ' 'too long: 400'
 fds_check 2
-kill "$PID_one"; finish "$PID_one"
+for p in $PID_one $PID_slow $PID_fold $PID_long $PID_name $PID_empty; do kill "$p"; finish "$p"; done
 done_testing

@@ -97,7 +97,8 @@ enum {
 	X(37, CONN, request_in)   \
 	X(38, CONN, head_us)      \
 	X(39, CONN, body_us)      \
-	X(40, CONN, first_us)
+	X(40, CONN, first_us)     \
+	X(41, CONN, chunk.stop_at_trailers)
 
 /* The same of the connection to the peer. X(tag, member). */
 #define MOVED_UP_NUMBERS(X)            \

@@ -7,6 +7,7 @@
 Prints its address. Each request appends a line to standard output: "request METHOD TARGET", and
 "gone METHOD TARGET" if its client went away before it was answered.
   /echo        200, what came: the head's lines, a blank line, the body
+  /trailed     200, the trailers that came, a blank line, the body
   /name        200, NAME
   /size/N      200, N bytes, with a length; /chunked/N in chunks; /close/N until the connection ends
   /sink        200, the number and the sum of the body's bytes
@@ -40,8 +41,9 @@ async def read_body(reader, fields):
         while True:
             size = int((await reader.readline()).split(b";")[0], 16)
             if size == 0:
-                while (await reader.readline()) not in (b"\r\n", b""):
-                    pass
+                fields["behind"] = ""
+                while (line := await reader.readline()) not in (b"\r\n", b""):
+                    fields["behind"] += line.decode("latin-1").rstrip("\r\n") + "\n"
                 return body
             body += await reader.readexactly(size)
             await reader.readexactly(2)
@@ -115,6 +117,8 @@ async def answer(method, target, lines, fields, reader, writer):
     no_body = method == "HEAD"
     if word == "echo":
         writer.write(whole(200, "\n".join(lines).encode() + b"\n\n" + body, "X-Peer: " + NAME))
+    elif word == "trailed":
+        writer.write(whole(200, fields.get("behind", "").encode() + b"\n" + body))
     elif word == "name":
         writer.write(whole(200, NAME.encode(), "X-Peer: " + NAME))
     elif word == "size":

@@ -28,8 +28,8 @@ struct chunk_state {
 	uint8_t step;   /* internal */
 	uint8_t digits; /* significant ones of the size being read */
 	/*
-	 * Set by the caller after zeroing: stop before the first trailer and return CHUNK_TRAILERS.
-	 * Cleared by the caller to read over them.
+	 * Not 0, set by the caller after zeroing: stop before the first trailer and return
+	 * CHUNK_TRAILERS. Cleared by the caller to read over them.
 	 */
 	uint8_t stop_at_trailers;
 	uint8_t spare[3];

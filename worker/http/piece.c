@@ -26,6 +26,7 @@ bool piece_unchunk(struct chunk_state *state, char *raw, size_t len, struct piec
 		p->used += n;
 	}
 	p->whole = r == 1;
+	p->at_trailers = r == CHUNK_TRAILERS;
 	return true;
 }
 
@@ -49,6 +50,14 @@ void piece_frame(const struct piece *p, bool chunked, char text[PIECE_TEXT], str
 	iov[2] = (struct iovec){(void *)(uintptr_t)end, 0};
 	if (!chunked)
 		return;
+	if (p->end != NULL) {
+		size_t skip = p->len > 0 ? 0 : 2;
+
+		if (p->len > 0)
+			iov[0].iov_len = (size_t)snprintf(text, PIECE_TEXT, "%zx\r\n", p->len);
+		iov[2] = (struct iovec){p->end + skip, p->end_len - skip};
+		return;
+	}
 	if (p->len > 0) {
 		iov[0].iov_len = (size_t)snprintf(text, PIECE_TEXT, "%zx\r\n", p->len);
 		iov[2].iov_len = p->whole ? 7 : 2;

@@ -22,7 +22,12 @@ struct piece {
 	size_t used; /* raw bytes */
 	char *data;  /* decoded, in the raw bytes' place */
 	size_t len;
-	bool whole; /* the body ends with it */
+	bool whole;       /* the body ends with it */
+	bool at_trailers; /* chunk_state.stop_at_trailers: behind the raw bytes used, they begin */
+	/* What is written behind the last piece if that has trailers: begins with the end of a
+	 * chunk's data and the last chunk, "\r\n0\r\n", ends with the blank line. NULL: none. */
+	char *end;
+	size_t end_len;
 };
 
 /* The next piece of a body in chunks. False: it is malformed, *refusal says how. */

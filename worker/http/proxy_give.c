@@ -223,6 +223,7 @@ enum step proxy_begin(struct http *h, uint32_t i, const char *base, const struct
 		step = body_begin(h, i, base);
 		if (step != STEP_NEXT)
 			return step;
+		c->chunk.stop_at_trailers = h->req.chunked;
 		c->flags |= CONN_BODY_OPEN;
 	}
 	if (body)

@@ -3,7 +3,8 @@
  * What the files of the proxy share: proxy_give.c gives a request to a peer, or to another one when
  * that fails, proxy_key.c tells what it is hashed by, proxy_time.c how
  * long it may take, proxy_budget.c whether it may be tried again; proxy_request.c passes its body
- * on; proxy_response.c passes the answer back; proxy.c drives them by events and timers.
+ * on; proxy_response.c passes the answer back; proxy_trailers.c knows what may follow either;
+ * proxy.c drives them by events and timers.
  */
 #ifndef DROVER_WORKER_HTTP_PROXY_PARTS_H
 #define DROVER_WORKER_HTTP_PROXY_PARTS_H
@@ -120,6 +121,19 @@ void proxy_client_gone(struct http *h, uint32_t i);
 
 /* A relay has begun: what only its log line would need is let go if there is none. */
 void proxy_forget_head(struct http *h, uint32_t i);
+
+/*
+ * The trailers that begin at raw + p->used. They become the end of the piece, which is the last one
+ * then; or there is not all of them: proxy_wants_trailers(), and the same bytes are given again
+ * with more behind. False: refused.
+ */
+bool proxy_take_trailers(struct chunk_state *state, const char *raw, size_t len, struct piece *p,
+			 enum http_refusal *refusal);
+
+static inline bool proxy_wants_trailers(const struct chunk_state *state)
+{
+	return state->stop_at_trailers == CHUNK_TRAILERS;
+}
 
 /* As much in each direction as goes. */
 void proxy_pump_request(struct http *h, uint32_t i);

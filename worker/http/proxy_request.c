@@ -164,7 +164,8 @@ static ssize_t pass_up(struct http *h, uint32_t i, char *raw, size_t len)
 	} else {
 		uint64_t limit = exchange_server(h, i)->locations[up->location].max_body;
 
-		if (!piece_unchunk(&c->chunk, raw, len, &p, &refusal)) {
+		if (!piece_unchunk(&c->chunk, raw, len, &p, &refusal) ||
+		    (p.at_trailers && !proxy_take_trailers(&c->chunk, raw, len, &p, &refusal))) {
 			refuse_body(h, i, refusal);
 			return -1;
 		}
@@ -175,7 +176,7 @@ static ssize_t pass_up(struct http *h, uint32_t i, char *raw, size_t len)
 		}
 	}
 	c->request_in += p.used;
-	if (p.len > 0)
+	if (p.len > 0 || p.whole)
 		up->flags |= UP_BODY_SENT;
 	if (up->fcgi.on)
 		fcgi_frame(p.data, p.len, p.whole, text, iov);
@@ -190,9 +191,9 @@ static ssize_t pass_up(struct http *h, uint32_t i, char *raw, size_t len)
 	return (ssize_t)p.used;
 }
 
-/* More from the client's socket into scratch. Returns the bytes, 0: none now, -1: the client is
- * gone. */
-static ssize_t read_client(struct http *h, uint32_t i)
+/* More from the client's socket into scratch, behind the first bytes there. Returns the bytes, 0:
+ * none now, -1: the client is gone. */
+static ssize_t read_client(struct http *h, uint32_t i, size_t behind)
 {
 	struct conn *c = conn_at(h->cs, i);
 	ssize_t n;
@@ -200,7 +201,7 @@ static ssize_t read_client(struct http *h, uint32_t i)
 	if ((c->flags & CONN_READABLE) == 0)
 		return 0;
 	do
-		n = recv(c->fd, h->scratch, PIECE_MOST, 0);
+		n = recv(c->fd, h->scratch + behind, PIECE_MOST, 0);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN) {
 		c->flags &= (uint16_t)~CONN_READABLE;
@@ -239,6 +240,8 @@ static void pass_up_all(struct http *h, uint32_t i, char *raw, size_t len)
 		if (n < 0)
 			return;
 		off += (size_t)n;
+		if (n == 0)
+			break;
 	}
 	if (!conn_at(h->cs, i)->doomed && !keep_raw(h, i, raw + off, len - off))
 		(void)exchange_abandon(h, i, CLOSE_NO_ROOM, true);
@@ -254,22 +257,25 @@ void proxy_pump_request(struct http *h, uint32_t i)
 	struct conn *c = conn_at(h->cs, i);
 
 	for (int reads = 0; takes_more(h, i); reads++) {
+		size_t kept = c->in_len - c->head_len;
 		ssize_t n;
 
 		if (reads == PROXY_READS_A_TURN) {
 			conn_ready(h->cs, i);
 			return;
 		}
-		if (c->in_len > c->head_len) {
-			pass_up_all(h, i, buf_data(&h->cs->bufs, c->in_buf) + c->head_len,
-				    c->in_len - c->head_len);
+		if (kept > 0 && !proxy_wants_trailers(&c->chunk)) {
+			pass_up_all(h, i, buf_data(&h->cs->bufs, c->in_buf) + c->head_len, kept);
 			continue;
 		}
-		n = read_client(h, i);
+		/* Some of the trailers: they are looked at when they are all there. */
+		if (kept > 0)
+			memcpy(h->scratch, buf_data(&h->cs->bufs, c->in_buf) + c->head_len, kept);
+		n = read_client(h, i, kept);
 		if (n < 0)
 			proxy_client_gone(h, i);
 		if (n <= 0)
 			return;
-		pass_up_all(h, i, h->scratch, (size_t)n);
+		pass_up_all(h, i, h->scratch, kept + (size_t)n);
 	}
 }

@@ -102,7 +102,8 @@ static bool take_piece(struct up *up, char *raw, size_t len, struct piece *p)
 		piece_counted(raw, len, &up->body_left, p);
 		return true;
 	case HTTP_BODY_CHUNKED:
-		return piece_unchunk(&up->chunk, raw, len, p, &refusal);
+		return piece_unchunk(&up->chunk, raw, len, p, &refusal) &&
+		       (!p->at_trailers || proxy_take_trailers(&up->chunk, raw, len, p, &refusal));
 	case HTTP_BODY_UNTIL_CLOSE:
 		*p = (struct piece){.data = raw, .len = len < PIECE_MOST ? len : PIECE_MOST};
 		p->used = p->len;
@@ -171,8 +172,10 @@ ssize_t proxy_begin_response(struct http *h, uint32_t i, const char *base, char 
 	up->body_left = r->content_length;
 	f.framing = forward_framing_of(r, (enum http_method)up->method,
 				       (up->flags & UP_OLD_CLIENT) != 0 ? 0 : 1);
-	if (f.framing == FORWARD_CHUNKED)
+	if (f.framing == FORWARD_CHUNKED) {
 		up->flags |= UP_CHUNK_OUT;
+		up->chunk.stop_at_trailers = 1;
+	}
 	f.length = r->content_length;
 	head = forward_response(reply->text, PROXY_HEAD_MOST, &f);
 	if (head < 0) {
@@ -371,7 +374,8 @@ static void peer_closed(struct http *h, uint32_t i, bool clean)
 /* Is there anything of the body that could go to the client, or its end? */
 static bool has_kept(const struct up *up)
 {
-	return up->state != UP_HEAD && (up->in_len > up->fcgi.held || up->fcgi.ended);
+	return up->state != UP_HEAD && !proxy_wants_trailers(&up->chunk) &&
+	       (up->in_len > up->fcgi.held || up->fcgi.ended);
 }
 
 void proxy_pump_response(struct http *h, uint32_t i)
