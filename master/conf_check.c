@@ -7,6 +7,7 @@
 #include "master/conf_check.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "shm/deadlines.h"
 #include "worker/http/route.h"
@@ -87,7 +88,11 @@ void conf_check_server(struct conf_fill *f, cfg_t *sec, const struct server *srv
 
 void conf_check_global(struct conf_fill *f)
 {
-	int at = conf_fill_at(f->root, "drain");
+	int at = conf_fill_at(f->root, "drain"), temp = conf_fill_at(f->root, "temp_dir");
+	struct stat st;
+
+	if (temp != 0 && (stat(f->s->temp_dir, &st) < 0 || !S_ISDIR(st.st_mode)))
+		conf_source_error(f->src, temp, "temp_dir: %s is not a directory", f->s->temp_dir);
 
 	if (at != 0 && f->s->drain_us < 1000000)
 		conf_source_warn(f->src, at,

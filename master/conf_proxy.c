@@ -30,7 +30,17 @@ static void fill_via(struct conf_fill *f, cfg_t *sec, struct location *place)
 				  w->text);
 }
 
+static void check_buffering(struct conf_fill *f, cfg_t *sec, const struct location *place)
+{
+	const struct conf_word *w = conf_tree_word(sec, "buffer_file", 0);
+
+	if (w != NULL && place->buffer_file != 0 && !place->buffering)
+		conf_source_warn(f->src, w->at,
+				 "'buffer_file' has no effect without buffering = true");
+}
+
 void conf_proxy_fill(struct conf_fill *f, cfg_t *sec, struct location *place)
 {
 	fill_via(f, sec, place);
+	check_buffering(f, sec, place);
 }

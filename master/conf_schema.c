@@ -184,6 +184,9 @@ static const struct conf_option error_page[] = {
 	    {LIST("trust", NULL), .may_be_empty = true, .proxy_only = true},                       \
 	    {STRING("timeout_header", CONF_FIELD, location, timeout_name, "X-Request-Timeout-Ms"), \
 	     .proxy_only = true},                                                                  \
+	    {BOOL("buffering", location, buffering, "false"), .proxy_only = true},                 \
+	    {SIZE32("buffer", location, buffer, "64k", 16 * KIB, 64 * KIB), .proxy_only = true},   \
+	    {SIZE("buffer_file", location, buffer_file, "0", TIB), .proxy_only = true},            \
 	    {LIST("remove_request", NULL), .may_be_empty = true, .proxy_only = true},              \
 	{                                                                                          \
 		LIST("remove_response", NULL), .may_be_empty = true, .proxy_only = true            \
@@ -330,6 +333,7 @@ static const struct conf_option root[] = {
     {STRING("pid_file", CONF_PATH, settings, pid_file, NULL)},
     {STRING("mime_types", CONF_PATH, settings, mime_types, "/etc/mime.types")},
     {STRING("default_type", CONF_MEDIA, settings, default_type, "application/octet-stream")},
+    {STRING("temp_dir", CONF_PATH, settings, temp_dir, "/var/tmp")},
     {COUNT("file_cache", settings, file_cache, "4096", 0, 1000000)},
     {SECTION("deadlines", deadlines)},
     {SECTION("keepalive", keepalive)},

@@ -449,6 +449,9 @@
 	X(COUNTER, uint64_t, up_cancelled, , "requests", FULL, "Requests to peers given up because the client went away or its time was up", "Clients that give up: peers are slower than clients are patient") \
 	X(COUNTER, uint64_t, up_bad_responses, , "responses", BRIEF, "Answers of peers that were no proper or no whole HTTP response", "Each was a 502 or was cut: the error log names the peer and what was wrong") \
 	X(COUNTER, uint64_t, up_error_lines, , "lines", FULL, "Lines that FastCGI applications wrote to their standard error", "They are in the error log, twenty a minute: warnings and errors of the application, to be mended there") \
+	X(COUNTER, uint64_t, buffered_bytes, , "bytes", FULL, "Bytes of answers read from peers ahead of their clients (buffering)", "What buffering spares the peers. None where it is on: clients are fast, and it could be off") \
+	X(COUNTER, uint64_t, buffer_files, , "files", FULL, "Temporary files made for answers that memory had no room for (buffer_file)", "Large answers to slow clients. Watch the space of temp_dir: each may take buffer_file of it") \
+	X(COUNTER, uint64_t, buffer_errors, , "", BRIEF, "Times a temporary file could not be made or was full", "temp_dir is full, missing or not the worker's to write: the error log says which. Answers go on without it, as fast as their clients read") \
 	X(COUNTER, uint64_t, up_timeouts, , "", BRIEF, "Times a peer let the deadline connect, response or between pass", "The peer is overloaded or hangs, or the deadline is too short for what it does") \
 	CLOSE_REASONS(CLOSE_REASON_FIELD, X)                                                                     \
 	DEADLINES(DEADLINE_FIELD, X)                                                                         \

@@ -121,7 +121,7 @@ unlike "$(cat "$T/late.out")" 'ghost' 'and never got what was over'
 # What is left is told as it is when the connection is open.
 spawn slow curl -sS --path-as-is -m 60 -o /dev/null --interface 127.0.0.2 -H 'X-Request-Timeout-Ms: 30000' "http://127.0.0.1:$PORT/later/x"
 SLOW=$PID
-ok 'a connection that hangs' expect_stat up_conns -ge 1
+ok 'a connection that hangs' wait_stat up_conns -ge 1
 kill -USR1 "$PID_later"
 finish "$SLOW" 30
 ok 'the peer got the request' wait_for 10 grep -q '^got GET /later/x' "$T/later.out"
@@ -142,7 +142,7 @@ start=$(now_ms)
 kill "$HELD"
 ok 'the client goes away' wait_for 2 grep -q '^gone GET /sleep/8000' "$T/one.out"
 cmp_ok $(($(now_ms) - start)) -lt $((250 * WAIT_FACTOR)) 'and the peer is told at once'
-ok 'counted as cancelled' expect_stat up_cancelled -eq $((cancelled + 1))
+ok 'counted as cancelled' wait_stat up_cancelled -eq $((cancelled + 1))
 finish "$HELD"
 expect_stat conns -eq 0
 ok 'reload' ctl reload

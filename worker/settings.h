@@ -126,6 +126,9 @@ struct location {
 	    *trusted; /* clients (other proxies) whose X-Forwarded-* and time limits are believed */
 	uint32_t trusted_count;
 	const char *timeout_name;     /* of the field that says how much time is left, both ways */
+	bool buffering;               /* PROXY: the peer is read ahead while the client is slow */
+	uint32_t buffer;              /* bytes of that in memory */
+	uint64_t buffer_file;         /* in a temporary file beyond it; 0 = none */
 	const char **remove_request;  /* PROXY: fields that do not go to the peer; lower case,
 					 NULL-terminated */
 	const char **remove_response; /* PROXY: fields that do not go to the client */
@@ -322,6 +325,7 @@ struct settings {
 	const char *pid_file;  /* NULL: RUN_DIR/drover.pid */
 	const char *mime_types;
 	const char *default_type;
+	const char *temp_dir;               /* of buffer_file */
 	uint32_t file_cache;                /* entries of the open-file cache of a worker */
 	struct deadline_settings deadlines; /* before a server is known: those of the listener's
 					       default server are used instead if it has its own */

@@ -90,6 +90,8 @@ struct up {
 	uint64_t body_left;
 	struct chunk_state chunk;
 	struct fcgi_state fcgi;
+	uint64_t reserved; /* of the client's temporary file: bytes that it is sure to have room
+			      for; 0 if nobody has asked */
 };
 
 /* Idle connections of one peer: most recently used first. */

@@ -228,6 +228,8 @@ static const struct text doubtful[] = {
      "the one is put behind the other"},
     {ONE LOCATION("proxy = \"api\"\nlisting = true"),
      "6: warning: 'listing' has no effect: this location serves no files"},
+    {ONE LOCATION("proxy = \"api\"\nbuffer_file = 1m"),
+     "6: warning: 'buffer_file' has no effect without buffering = true"},
     {LOCATION("status = 204\ntimeout_header = \"X-Left\""),
      "3: warning: 'timeout_header' has no effect: this location is no proxy"},
     {LOCATION("status = 204\nforwarded = off\nrequest_header \"A\" { value = \"b\" }"),
@@ -266,7 +268,8 @@ static const char full[] =
     "  forwarded = append max_body = 5m request_header \"x-one\" { value = \"2\" } }\n"
     " location \"= /c\" { proxy = \"127.0.0.1:9001\" proxy_host = \"c.example.org:8080\" }\n"
     " location \"/d\" { proxy = \"127.0.0.1:9001\" trust = { } via = false\n"
-    "  forwarded_form = both timeout_header = X-Left }\n"
+    "  forwarded_form = both timeout_header = X-Left\n"
+    "  buffering = true buffer = 32k buffer_file = 10m }\n"
     " location \"/e\" { proxy = \"other\" }\n"
     "}\n";
 
@@ -340,6 +343,8 @@ START_TEST(test_full)
 	ck_assert(loc[3].host_policy == PROXY_HOST_KEEP && loc[3].trusted_count == 0);
 	ck_assert(loc[3].forwarded_form == PROXY_FORM_BOTH &&
 		  loc[2].forwarded_form == PROXY_FORM_X);
+	ck_assert(loc[3].buffering && loc[3].buffer == 32768 && loc[3].buffer_file == 10 << 20);
+	ck_assert(!loc[2].buffering && loc[2].buffer == 65536 && loc[2].buffer_file == 0);
 	ck_assert_str_eq(loc[3].via, "");
 	ck_assert_str_eq(loc[2].via, "drover");
 	ck_assert_str_eq(loc[3].timeout_name, "X-Left");

@@ -338,9 +338,9 @@ ssize_t fastcgi_take_head(struct http *h, uint32_t i, char *raw, size_t len)
 	return used < 0 ? -1 : (ssize_t)end + used;
 }
 
-bool fastcgi_take_piece(struct up *up, char *raw, size_t len, struct piece *p)
+bool fastcgi_take_piece(struct up *up, char *raw, size_t len, size_t most, struct piece *p)
 {
-	size_t n = len < PIECE_MOST ? len : PIECE_MOST;
+	size_t n = len < most ? len : most;
 
 	*p = (struct piece){.used = n, .data = raw, .len = n};
 	up->fcgi.held = 0;

@@ -29,10 +29,10 @@ ssize_t fastcgi_unframe(struct http *h, struct up *up, char *raw, size_t len);
 ssize_t fastcgi_take_head(struct http *h, uint32_t i, char *raw, size_t len);
 
 /*
- * The next piece of the body. Where its length is known, the last byte is left until the end of the
- * request has come: what a peer does not end is never passed on as whole. False: it is longer or
- * shorter than it was said to be.
+ * The next piece of the body, of at most so many bytes. Where its length is known, the last byte is
+ * left until the end of the request has come: what a peer does not end is never passed on as whole.
+ * False: it is longer or shorter than it was said to be.
  */
-bool fastcgi_take_piece(struct up *up, char *raw, size_t len, struct piece *p);
+bool fastcgi_take_piece(struct up *up, char *raw, size_t len, size_t most, struct piece *p);
 
 #endif

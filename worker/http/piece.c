@@ -7,18 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Chunks are decoded in place. Returns false: refused. */
-bool piece_unchunk(struct chunk_state *state, char *raw, size_t len, struct piece *p,
+/* Chunks are decoded in place, so that there is never more data than raw bytes. */
+bool piece_unchunk(struct chunk_state *state, char *raw, size_t len, size_t most, struct piece *p,
 		   enum http_refusal *refusal)
 {
 	int r = 0;
 
 	*p = (struct piece){.data = raw};
-	while (p->used < len && p->len < PIECE_MOST && r == 0) {
+	while (p->used < len && p->len < most && r == 0) {
+		size_t n = len - p->used, room = most - p->len;
 		struct http_span data;
-		size_t n;
 
-		r = chunk_decode(state, raw + p->used, len - p->used, &n, &data, refusal);
+		r = chunk_decode(state, raw + p->used, n < room ? n : room, &n, &data, refusal);
 		if (r < 0)
 			return false;
 		memmove(p->data + p->len, raw + p->used + data.off, data.len);

@@ -30,8 +30,9 @@ struct piece {
 	size_t end_len;
 };
 
-/* The next piece of a body in chunks. False: it is malformed, *refusal says how. */
-bool piece_unchunk(struct chunk_state *state, char *raw, size_t len, struct piece *p,
+/* The next piece of a body in chunks, of at most so many bytes of data. False: it is malformed,
+ * *refusal says how. */
+bool piece_unchunk(struct chunk_state *state, char *raw, size_t len, size_t most, struct piece *p,
 		   enum http_refusal *refusal);
 
 /* The next piece of a body of which *left bytes are to come. */

@@ -4,7 +4,7 @@
  * only what the reader does not take at once is kept: of the request raw in the client's in_buf and
  * framed in the peer's out_buf, of the response raw in the peer's in_buf and framed in the client's
  * out_buf. Nobody is read from while the other one has something kept, so a slow reader costs two
- * buffers and slows the writer down.
+ * buffers and slows the writer down; but for answers where buffering is asked for (proxy_buffer.c).
  */
 #include "worker/http/proxy_parts.h"
 
@@ -14,29 +14,35 @@
 #include "worker/errlog.h"
 #include "worker/http/body.h"
 
-/* What was kept for the client. False: it is still not taken, or the client is gone. */
-static bool flush_down(struct http *h, uint32_t i)
+/* What was kept for the client. */
+static void flush_down(struct http *h, uint32_t i)
 {
 	struct conn *c = conn_at(h->cs, i);
 	uint64_t before = c->sent;
 	enum send_result result;
 
-	if (c->out_buf == BUF_NONE)
-		return true;
+	if (!proxy_waits(c))
+		return;
 	result = send_more(h->cs, i);
-	if (result == SEND_LOST || result == SEND_FAILED) {
+	if (result == SEND_LOST) {
 		proxy_client_gone(h, i);
-		return false;
+		return;
+	}
+	if (result == SEND_FAILED) { /* the temporary file cannot be read */
+		(void)exchange_abandon(h, i, CLOSE_ERROR, true);
+		return;
 	}
 	if (c->sent > before)
 		conn_extend(h->cs, i);
-	if (result != SEND_DONE)
-		return false;
-	if (conn_row(h->cs, i)->state == CONN_SEND)
+	if (result == SEND_PAUSED)
+		conn_ready(h->cs, i);
+	proxy_sent(h, i);
+	if (result == SEND_DONE && conn_row(h->cs, i)->state == CONN_SEND)
 		conn_set_state(h->cs, i, CONN_RESPOND);
-	if (proxy_up(h, i)->state == UP_BODY)
+	/* The peer is waited for again. */
+	if (proxy_up(h, i)->state == UP_BODY &&
+	    (result == SEND_DONE || proxy_up(h, i)->deadline_us == 0) && proxy_room(h, i) > 0)
 		proxy_set_deadline(h, proxy_up(h, i), proxy_pool(h, proxy_up(h, i))->between_us);
-	return true;
 }
 
 /* Nobody waits for the answer any more (a client that closes its side is taken to be gone). */
@@ -61,8 +67,10 @@ void proxy_go_on(struct http *h, uint32_t i)
 	if (proxy_up(h, i)->state != UP_CONNECT && !proxy_flush(h, proxy_up(h, i)))
 		conn_extend(h->cs, i);
 	proxy_pump_request(h, i);
-	if (!c->doomed && c->up != 0 && flush_down(h, i))
-		proxy_pump_response(h, i);
+	if (c->doomed || c->up == 0)
+		return;
+	flush_down(h, i);
+	proxy_pump_response(h, i);
 }
 
 void proxy_expire(struct http *h, uint32_t i, enum deadline d)

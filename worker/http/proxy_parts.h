@@ -3,7 +3,8 @@
  * What the files of the proxy share: proxy_give.c gives a request to a peer, or to another one when
  * that fails, proxy_key.c tells what it is hashed by, proxy_time.c how
  * long it may take, proxy_budget.c whether it may be tried again; proxy_request.c passes its body
- * on; proxy_response.c passes the answer back; proxy_trailers.c knows what may follow either;
+ * on; proxy_response.c passes the answer back; proxy_buffer.c keeps some of it for a slow client;
+ * proxy_trailers.c knows what may follow either;
  * proxy.c drives them by events and timers.
  */
 #ifndef DROVER_WORKER_HTTP_PROXY_PARTS_H
@@ -133,6 +134,32 @@ bool proxy_take_trailers(struct chunk_state *state, const char *raw, size_t len,
 static inline bool proxy_wants_trailers(const struct chunk_state *state)
 {
 	return state->stop_at_trailers == CHUNK_TRAILERS;
+}
+
+/* Does anything wait for the client to take it? */
+static inline bool proxy_waits(const struct conn *c)
+{
+	return c->out_buf != BUF_NONE || c->file_left != 0;
+}
+
+/*
+ * Towards the client (proxy_buffer.c): bytes of the body that there is room for now; 0: it has to
+ * take some first. Behind what waits for it there is only room with buffering. What proxy_put() is
+ * given must fit: one piece of so much with its framing always does, proxy_fits() asks for others.
+ * proxy_sent(): some of what waited has left.
+ */
+size_t proxy_room_behind(struct http *h, uint32_t i);
+bool proxy_fits(const struct http *h, uint32_t i, size_t len);
+enum send_result proxy_put(struct http *h, uint32_t i, struct iovec *iov, size_t count);
+void proxy_sent(struct http *h, uint32_t i);
+
+static inline size_t proxy_room(struct http *h, uint32_t i)
+{
+	const struct conn *c = conn_at(h->cs, i);
+
+	if (c->doomed || c->up == 0)
+		return 0;
+	return proxy_waits(c) ? proxy_room_behind(h, i) : PIECE_MOST;
 }
 
 /* As much in each direction as goes. */

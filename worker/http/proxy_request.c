@@ -164,7 +164,7 @@ static ssize_t pass_up(struct http *h, uint32_t i, char *raw, size_t len)
 	} else {
 		uint64_t limit = exchange_server(h, i)->locations[up->location].max_body;
 
-		if (!piece_unchunk(&c->chunk, raw, len, &p, &refusal) ||
+		if (!piece_unchunk(&c->chunk, raw, len, PIECE_MOST, &p, &refusal) ||
 		    (p.at_trailers && !proxy_take_trailers(&c->chunk, raw, len, &p, &refusal))) {
 			refuse_body(h, i, refusal);
 			return -1;

@@ -11,14 +11,6 @@
 #include "worker/http/fastcgi.h"
 #include "worker/http/forward.h"
 
-/* The client's socket has taken all that there was for it. */
-static bool client_takes(const struct http *h, uint32_t i)
-{
-	const struct conn *c = conn_at(h->cs, i);
-
-	return !c->doomed && c->up != 0 && c->out_buf == BUF_NONE;
-}
-
 /* What writing to the client came to, while there is more to come. False: it is over. */
 static bool passed(struct http *h, uint32_t i, enum send_result result)
 {
@@ -27,7 +19,8 @@ static bool passed(struct http *h, uint32_t i, enum send_result result)
 	if (result == SEND_DONE)
 		return true;
 	if (result == SEND_BLOCKED) {
-		up_set_deadline(h->ups, c->up - 1, 0);
+		if (proxy_room(h, i) == 0)
+			up_set_deadline(h->ups, c->up - 1, 0);
 		if (proxy_up(h, i)->state != UP_RELAY)
 			exchange_wait(h, i);
 		return true;
@@ -65,6 +58,8 @@ static void complete(struct http *h, uint32_t i, enum send_result result, size_t
 		up->flags &= (uint16_t)~UP_KEEP;
 	count_response(h, up, i);
 	up_release(h->ups, u);
+	if (result == SEND_DONE && c->file != OPENFILE_NONE)
+		send_end(h->cs, i);
 	c->flags &= (uint16_t)~CONN_BODY_OPEN;
 	proxy_after(h, i, exchange_sent(h, i, result, proxy_log_base(h, i)));
 }
@@ -87,25 +82,25 @@ static bool pass_interim(struct http *h, uint32_t i, const char *base)
 	return passed(h, i, send_pieces(h->cs, i, &iov, 1));
 }
 
-/* One piece of the body out of raw[0 .. len). False: it is malformed. */
-static bool take_piece(struct up *up, char *raw, size_t len, struct piece *p)
+/* One piece of the body out of raw[0 .. len), of at most so many bytes. False: it is malformed. */
+static bool take_piece(struct up *up, char *raw, size_t len, size_t most, struct piece *p)
 {
 	enum http_refusal refusal;
 
 	if (up->fcgi.on)
-		return fastcgi_take_piece(up, raw, len, p);
+		return fastcgi_take_piece(up, raw, len, most, p);
 	switch ((enum http_body_kind)up->body) {
 	case HTTP_BODY_NONE:
 		*p = (struct piece){.data = raw, .whole = true};
 		return true;
 	case HTTP_BODY_LENGTH:
-		piece_counted(raw, len, &up->body_left, p);
+		piece_counted(raw, len < most ? len : most, &up->body_left, p);
 		return true;
 	case HTTP_BODY_CHUNKED:
-		return piece_unchunk(&up->chunk, raw, len, p, &refusal) &&
+		return piece_unchunk(&up->chunk, raw, len, most, p, &refusal) &&
 		       (!p->at_trailers || proxy_take_trailers(&up->chunk, raw, len, p, &refusal));
 	case HTTP_BODY_UNTIL_CLOSE:
-		*p = (struct piece){.data = raw, .len = len < PIECE_MOST ? len : PIECE_MOST};
+		*p = (struct piece){.data = raw, .len = len < most ? len : most};
 		p->used = p->len;
 		return true;
 	}
@@ -193,7 +188,7 @@ ssize_t proxy_begin_response(struct http *h, uint32_t i, const char *base, char 
 		begin_relay(h, i);
 		return c->doomed ? -1 : 0;
 	}
-	if (!take_piece(up, raw, len, &p)) {
+	if (!take_piece(up, raw, len, PIECE_MOST, &p)) {
 		proxy_bad_response(h, c->up - 1, "chunk");
 		return -1;
 	}
@@ -228,14 +223,17 @@ static ssize_t go_on_with_response(struct http *h, uint32_t i, char *raw, size_t
 	if (up->state == UP_RELAY) {
 		p = (struct piece){.used = len, .data = raw, .len = len};
 		conn_extend(h->cs, i);
-	} else if (!take_piece(up, raw, len, &p)) {
+	} else if (!take_piece(up, raw, len, proxy_room(h, i), &p)) {
 		proxy_bad_response(h, c->up - 1, up->fcgi.on ? "length of the body" : "chunk");
 		return -1;
 	}
 	if (p.used == 0 && !p.whole)
 		return 0;
+	/* Trailers may be left out (RFC 9110 6.5.1), the answer may not fail for want of room. */
+	if (p.end != NULL && !proxy_fits(h, i, PIECE_TEXT + p.len + p.end_len))
+		p.end = NULL;
 	piece_frame(&p, (up->flags & UP_CHUNK_OUT) != 0, text, iov);
-	result = send_pieces(h->cs, i, iov, 3);
+	result = proxy_put(h, i, iov, 3);
 	if (p.whole) {
 		complete(h, i, result, len - p.used);
 		return -1;
@@ -304,7 +302,7 @@ static bool pass_down(struct http *h, uint32_t i, char *raw, size_t len)
 	struct up *up = proxy_up(h, i);
 	size_t off = 0;
 
-	while ((off < len || up->fcgi.ended) && client_takes(h, i)) {
+	while ((off < len || up->fcgi.ended) && proxy_room(h, i) > 0) {
 		ssize_t n = up->state == UP_HEAD ? take_head(h, i, raw + off, len - off)
 						 : go_on_with_response(h, i, raw + off, len - off);
 
@@ -318,7 +316,7 @@ static bool pass_down(struct http *h, uint32_t i, char *raw, size_t len)
 		proxy_peer_failed(h, (uint32_t)(up - h->ups->up), 503, false);
 		return false;
 	}
-	return client_takes(h, i);
+	return proxy_room(h, i) > 0;
 }
 
 /* Where the next bytes go: behind what there is of a head, or into scratch. */
@@ -354,7 +352,7 @@ static void peer_closed(struct http *h, uint32_t i, bool clean)
 
 	if (up->state == UP_BODY && up->body == HTTP_BODY_UNTIL_CLOSE && clean && !up->fcgi.on) {
 		piece_frame(&none, (up->flags & UP_CHUNK_OUT) != 0, text, iov);
-		complete(h, i, send_pieces(h->cs, i, iov, 3), 0);
+		complete(h, i, proxy_put(h, i, iov, 3), 0);
 	} else if (up->state == UP_RELAY) {
 		up_close(h->ups, u);
 		exchange_last(c, CLOSE_NO_KEEPALIVE);
@@ -380,7 +378,9 @@ static bool has_kept(const struct up *up)
 
 void proxy_pump_response(struct http *h, uint32_t i)
 {
-	for (int reads = 0; client_takes(h, i); reads++) {
+	size_t takes;
+
+	for (int reads = 0; (takes = proxy_room(h, i)) > 0; reads++) {
 		struct up *up = proxy_up(h, i);
 		size_t room;
 		char *p;
@@ -405,6 +405,8 @@ void proxy_pump_response(struct http *h, uint32_t i)
 			proxy_peer_failed(h, conn_at(h->cs, i)->up - 1, 503, false);
 			return;
 		}
+		if (up->state == UP_BODY && room > takes)
+			room = takes;
 		do
 			n = recv(up->fd, p, room, 0);
 		while (n < 0 && errno == EINTR);

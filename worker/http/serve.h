@@ -39,11 +39,12 @@ struct http {
 	struct pages pages;
 	struct accesslog *log;
 	struct ups *ups;
-	struct trace_key key;    /* of the ids that this worker makes */
-	bool lame_duck;          /* the health location says 503, every response is the last on its
-				    connection */
-	uint32_t retry_after_s;  /* of the 503 that is being made; 0 = not known */
-	struct http_request req; /* of the event being served */
+	struct trace_key key;   /* of the ids that this worker makes */
+	bool lame_duck;         /* the health location says 503, every response is the last on its
+				   connection */
+	uint32_t retry_after_s; /* of the 503 that is being made; 0 = not known */
+	uint64_t no_file_until_us; /* a temporary file could not be had: until when none is tried */
+	struct http_request req;   /* of the event being served */
 	struct reply reply;
 	struct http_response response; /* of a peer */
 	uint8_t tried;                 /* peers that the request in hand was given to: struct up */
