@@ -120,6 +120,8 @@ struct facts_member {
 	char upstream[64], address[112], reason[96];
 	char state[24]; /* as droverctl upstreams shows it */
 	bool stale;     /* its checks have stopped */
+};
+
 /* A peer that has a name which cannot be looked up. */
 struct facts_name {
 	char name[112], upstream[64];
