@@ -369,11 +369,13 @@ static void peer_closed(struct http *h, uint32_t i, bool clean)
 	}
 }
 
-/* Is there anything of the body that could go to the client, or its end? */
+/* Is there anything that could go to the client? Behind an interim response that had to wait for
+ * it, a head that nobody has looked at; else of the body, or its end. */
 static bool has_kept(const struct up *up)
 {
-	return up->state != UP_HEAD && !proxy_wants_trailers(&up->chunk) &&
-	       (up->in_len > up->fcgi.held || up->fcgi.ended);
+	if (up->state == UP_HEAD)
+		return up->in_len > 0 && up->scanned == 0;
+	return !proxy_wants_trailers(&up->chunk) && (up->in_len > up->fcgi.held || up->fcgi.ended);
 }
 
 void proxy_pump_response(struct http *h, uint32_t i)
