@@ -6,6 +6,10 @@
  * goes on with the sender. The receiver serves a connection only after its acknowledgement is in
  * the channel, so an unacknowledged one was never touched. A sender that leaves while the receiver
  * lives leaves to it what is in the channel.
+ *
+ * A connection that a peer is answering takes the one to that peer along. If the receiver's
+ * configuration has no such peer or location it is refused. A worker that leaves sends its idle
+ * connections to peers as well; one that is refused is closed.
  */
 #ifndef DROVER_WORKER_HANDOVER_H
 #define DROVER_WORKER_HANDOVER_H
@@ -82,8 +86,8 @@ void handover_end(struct handover_out *o, struct conns *cs, const struct handove
 void handover_channel(int fd);
 
 /*
- * Receives one message from fd. taken[MOVED_BATCH] gets the records opened from it, *count how
- * many; they are acknowledged and to be watched now. Returns 1: a message was read; 0: none is
+ * Receives one message from fd. taken[MOVED_BATCH] gets the clients' records opened from it, *count
+ * how many; they are acknowledged and to be watched now. Returns 1: a message was read; 0: none is
  * there; -1: the sender is gone or done, or cannot be answered: the channel is to be closed.
  */
 int handover_receive(int fd, struct conns *cs, uint32_t taken[MOVED_BATCH], uint32_t *count);
