@@ -143,8 +143,4 @@ void conf_health_fill(struct conf_fill *f, cfg_t *sec, cfg_t *check, struct upst
 		fill_check(f, check, &u->check);
 	if (u->error_rate != 0 && u->error_window_us < 100000)
 		conf_source_error(f->src, at, "error_window: less than 100ms");
-	if (u->error_rate == 0 && at == 0)
-		at = conf_fill_at(sec, "error_requests");
-	if (u->error_rate == 0 && at != 0)
-		conf_source_warn(f->src, at, "without error_rate it has no effect");
 }

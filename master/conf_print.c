@@ -400,10 +400,8 @@ static void print_hash(const struct printer *p, const struct upstream *u)
 		u->hash_name != NULL ? u->hash_name : "");
 }
 
-static void print_check(struct printer *p, const struct check_settings *c)
+static void print_statuses(const struct printer *p, const struct check_settings *c)
 {
-	open_section(p, "check", NULL);
-	print_options(p, table_in("upstream", "check"));
 	indent(p);
 	fputs("status = {", p->out);
 	for (uint32_t i = 0; i < c->status_count; i++) {
@@ -413,6 +411,14 @@ static void print_check(struct printer *p, const struct check_settings *c)
 			r->low, r->high);
 	}
 	fputs(" }\n", p->out);
+}
+
+static void print_check(struct printer *p, const struct check_settings *c)
+{
+	open_section(p, "check", NULL);
+	print_options(p, table_in("upstream", "check"));
+	if (c->path != NULL)
+		print_statuses(p, c);
 	close_section(p);
 }
 

@@ -34,12 +34,15 @@ static void load_address(const struct ctl *c, const struct ctl_named *n, struct 
 /* As the error log of the prober says it. */
 static void write_reason(const struct reader_row *row, char *out, size_t size)
 {
-	const char *name = reader_row_enum(row, "check_reason");
+	char name[64];
 	uint64_t detail = reader_row_u64(row, "check_detail");
 
 	out[0] = '\0';
 	if (reader_row_u64(row, "check_reason") == CHECK_FAILED_NONE)
 		return;
+	strlcpy(name, reader_row_enum(row, "check_reason"), sizeof(name));
+	for (char *s = name; *s != '\0'; s++)
+		*s = *s == '_' ? ' ' : *s;
 	if (strcmp(name, "unwanted status") == 0)
 		snprintf(out, size, "%s " U64, name, detail);
 	else if (detail != 0 && strcmp(name, "bad response") != 0)

@@ -13,6 +13,7 @@
 #include "shm/ctl.h"
 #include "shm/ctl_conn.h"
 #include "shm/ctl_top.h"
+#include "shm/order.h"
 #include "shm/rundir.h"
 #include "shm/suggest.h"
 
@@ -176,7 +177,8 @@ static void put_options(const struct ctl *c, struct json *j, const char *name, c
 /*
  * Not in the list of commands: what there is to complete, from the tables that also parse it. A
  * line is KIND, OF, WORD, HELP: command, option (OF a command, or of all; "=" if it takes a value),
- * argument (OF a command: what its usage says), column and state (of conns), view (of top).
+ * argument (OF a command: what its usage says), column and state (of conns), view (of top), order
+ * (of peer).
  */
 static int ctl_words(struct ctl *c)
 {
@@ -205,6 +207,8 @@ static int ctl_words(struct ctl *c)
 		put_word(c, &j, "state", "conns", conn_state_name(i), "");
 	for (int i = 0; i < TOP_VIEWS; i++)
 		put_word(c, &j, "view", "top", top_view_name((enum top_view)i), "");
+	for (unsigned i = ORDER_UP; i <= ORDER_WEIGHT; i++)
+		put_word(c, &j, "order", "peer", order_name((enum order_kind)i), "");
 	if (c->json)
 		json_finish(&j);
 	return CTL_OK;

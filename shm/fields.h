@@ -109,13 +109,12 @@
 /* Why the last check of a peer failed. */
 #define CHECK_REASONS(X)                                                                           \
 	X(NONE, "none")                                                                            \
-	X(CONNECT, "cannot connect")                                                               \
-	X(TIMEOUT, "no answer in time")                                                            \
-	X(CLOSED, "closed early")                                                                  \
-	X(RESPONSE, "bad response")                                                                \
-	X(STATUS, "unwanted status")                                                               \
-	X(BODY, "body lacks the text")                                                             \
-	X(LOCAL, "the prober itself failed")
+	X(CONNECT, "cannot_connect")                                                               \
+	X(TIMEOUT, "no_answer_in_time")                                                            \
+	X(CLOSED, "closed_early")                                                                  \
+	X(RESPONSE, "bad_response")                                                                \
+	X(STATUS, "unwanted_status")                                                               \
+	X(BODY, "body_lacks_the_text")
 
 /* What the operator said of a peer, by droverctl peer. */
 #define PEER_ORDERS(X)                                                                             \

@@ -61,7 +61,11 @@ bool check_wanted(const struct settings *s)
 
 static void describe(enum check_reason reason, uint64_t detail, char *out, size_t size)
 {
-	const char *name = check_reason_name(reason);
+	char name[64];
+
+	strlcpy(name, check_reason_name(reason), sizeof name);
+	for (char *s = name; *s != '\0'; s++)
+		*s = *s == '_' ? ' ' : *s;
 
 	if (reason == CHECK_FAILED_STATUS)
 		snprintf(out, size, "%s %u", name, (unsigned)detail);

@@ -13,6 +13,16 @@ _droverctl_words() {
 	done < <("$ctl" words 2>/dev/null | tr '\t' '\037')
 }
 
+# _droverctl_peer: an upstream, one of its peers, and what is to become of it.
+_droverctl_peer() {
+	case ${#args[@]} in
+	0) "$ctl" "${where[@]}" upstreams -H 2>/dev/null | cut -f 1 | sort -u ;;
+	1) "$ctl" "${where[@]}" upstreams -H 2>/dev/null | awk -F '\t' -v of="${args[0]}" '$1 == of { print $2 }' ;;
+	2) _droverctl_words order peer ;;
+	3) [[ ${args[2]} != weight ]] || printf 'default\n' ;;
+	esac
+}
+
 # _droverctl_argument USAGE: what may stand as an argument of a command with that usage.
 _droverctl_argument() {
 	local left name
@@ -22,6 +32,7 @@ _droverctl_argument() {
 	if [[ $1 == *CONN* ]]; then "$ctl" "${where[@]}" conns -H 2>/dev/null | cut -f 1; fi
 	if [[ $1 == *SLOT* ]]; then "$ctl" "${where[@]}" workers -H 2>/dev/null | cut -f 1 | sort -un; fi
 	if [[ $1 == *VIEW* ]]; then _droverctl_words view top; fi
+	if [[ $1 == *'UPSTREAM PEER'* ]]; then _droverctl_peer; fi
 	if [[ $1 == *upstream=* && $current != *=* ]]; then printf 'upstream=\n'; fi
 	[[ $1 == *FILTER* ]] || return 0
 	left=${current%%[=!<>]*}
@@ -49,7 +60,7 @@ _droverctl_value() {
 }
 
 _droverctl() {
-	local line=${COMP_LINE:0:COMP_POINT} current command='' word previous='' ctl where=() all=() candidate
+	local line=${COMP_LINE:0:COMP_POINT} current command='' word previous='' ctl where=() all=() args=() candidate
 	read -ra all <<<"$line"
 	current=${line##*[[:space:]]}
 	[[ -z $current || ${#all[@]} -eq 0 ]] || unset 'all[${#all[@]}-1]'
@@ -66,7 +77,7 @@ _droverctl() {
 		elif [[ -n $previous && $valued == *" $previous "* ]]; then
 			previous=''
 		else
-			[[ -n $command || $word == -* ]] || command=$word
+			if [[ $word == -* ]]; then :; elif [[ -z $command ]]; then command=$word; else args+=("$word"); fi
 			previous=$word
 		fi
 	done
