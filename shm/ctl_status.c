@@ -6,6 +6,7 @@
  */
 #include "shm/ctl.h"
 #include "shm/ctl_blackbox.h"
+#include "shm/ctl_upstreams.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@ enum {
 	LABEL = 16,
 	WIDTH = 80,
 	PROBLEMS = 12,
+	PROBER_LATE_US = 3000000,
 	PROBLEM_BYTES = 800,
 	LINE_BYTES = 1024
 };
@@ -144,6 +146,32 @@ static void judge_worker(struct status *s, const struct view_worker *w)
 			w->pid);
 }
 
+/* Whom the checks hold to be down; what an operator said, or failures alone, come and go. */
+static void judge_peers(struct status *s)
+{
+	struct ctl_named n;
+	struct ctl_peer p;
+
+	for (bool ok = ctl_named_first(&n, s->c, "peer", "address"); ok; ok = ctl_named_next(&n)) {
+		ctl_peer_load(s->c, &n, &p);
+		if (is(p.state, "down (check)"))
+			problem(s, "peer %s of upstream %s is down by its checks: %s", p.address,
+				p.upstream, p.reason);
+	}
+	ctl_named_free(&n);
+}
+
+static void judge_prober(struct status *s)
+{
+	uint64_t pid = reader_row_u64(s->master, "prober_pid");
+	uint64_t beat = reader_row_u64(s->master, "prober_beat_us");
+	char when[PRINT_SHORT];
+
+	if (pid != 0 && view_age_us(&s->c->view, beat) > PROBER_LATE_US)
+		problem(s, "the prober (process " U64 "), which checks peers: no heartbeat for %s",
+			pid, print_duration(view_age_us(&s->c->view, beat), when));
+}
+
 static void judge(struct status *s, const struct ctl *c)
 {
 	const struct view *v = &c->view;
@@ -163,6 +191,10 @@ static void judge(struct status *s, const struct ctl *c)
 		problem(s, U64 " of " U64 " workers are ready", s->ready, s->wanted);
 	judge_reload(s);
 	judge_upgrade(s);
+	if (v->master_life == VIEW_ALIVE) {
+		judge_prober(s);
+		judge_peers(s);
+	}
 	s->conns = view_sum(v, "conns");
 	view_hist(v, reader_field(c->reader, workers, "latency"), s->latency);
 }

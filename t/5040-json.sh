@@ -240,7 +240,7 @@ allow_log 'no-such-host'
 curl -s "http://127.0.0.1:$PORT/gone/" >/dev/null
 valid 0 upstreams
 json 'the peers' 'join(" ", map { my $u = $_; "$u->{name}=$u->{balance}", map { $_->{state} . ($_->{backup} ? "+" : "") } @{$u->{peers}} } @{$j->{upstreams}})
-	eq "api=hash:header:X-User well down gone=least_conn failed well+ unresolved+"'
+	eq "api=hash:header:X-User up down gone=least_conn ejected up+ unresolved+"'
 json 'and what they did' '$j->{upstreams}[0]{peers}[0]{requests} == 1 && $j->{upstreams}[1]{peers}[0]{failed_left_ms} > 500000 && $j->{upstreams}[1]{peers}[0]{failures} >= 1'
 told "$DOCTOR" doctor -i 10ms
 json 'doctor knows their addresses' '!grep { $_->{check} eq "ports" && $_->{severity} eq "not_looked_at" && $_->{seen} =~ /configured/ } @{$j->{findings}}'

@@ -72,7 +72,19 @@ struct text {
 	const char *text, *said;
 };
 
+#define CHECK(options) POOL("check {\n" options " }\npeer \"127.0.0.1:1\" { }") USE
+
 static const struct text bad[] = {
+    {CHECK("path = \"healthz\""), "3: path: 'healthz' does not begin with '/'"},
+    {CHECK("path = \"/a b\""), "3: path: '/a b' has a byte that must be written as %XX"},
+    {CHECK("path = \"/\" status = { \"20\" }"),
+     "3: status: '20' is no status or range of them, such as \"200\" or \"200-399\""},
+    {CHECK("path = \"/\" status = { \"399-200\" }"),
+     "3: status: '399-200' is no status or range of them, such as \"200\" or \"200-399\""},
+    {CHECK("timeout = 0"), "3: timeout: 0 would let a check wait without end"},
+    {CHECK("interval = 1ms timeout = 1ms"), "3: interval: less than 10ms"},
+    {POOL("error_rate = 5 error_window = 1ms\npeer \"127.0.0.1:1\" { }") USE,
+     "2: error_window: less than 100ms"},
     {POOL("") USE, "1: upstream \"api\" has no peers"},
     {ONE ONE USE, "4: there are two upstreams \"api\" (the first at t.conf:1)"},
     {POOL("pear \"127.0.0.1:1\" { }") USE, "2: no such option 'pear' in upstream (did you mean "
@@ -185,6 +197,13 @@ END_TEST
 
 static const struct text doubtful[] = {
     {ONE USE, ""},
+    {CHECK(""), ""},
+    {CHECK("body = \"x\""),
+     "3: warning: 'body' has no effect without path: the check is a connection "
+     "alone"},
+    {CHECK("timeout = 3s"),
+     "3: warning: timeout (3000ms) is longer than interval (2000ms): a peer that "
+     "does not answer is checked less often"},
     {POOL("hash = \"path\"\npeer \"127.0.0.1:1\" { }") USE,
      "2: warning: 'hash' has no effect without balance = hash"},
     {ONE LOCATION("status = 204"),

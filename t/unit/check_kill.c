@@ -269,6 +269,83 @@ START_TEST(test_socket)
 }
 END_TEST
 
+static const struct {
+	uint32_t magic, version, worker, kind, weight;
+	int bytes; /* more than there should be */
+	bool endless, passes;
+} orders[] = {
+    {ORDER_MAGIC, ORDER_VERSION, 3, ORDER_UP, 0, 0, false, true},
+    {ORDER_MAGIC, ORDER_VERSION, 3, ORDER_WEIGHT, ORDER_WEIGHT_MOST, 0, false, true},
+    {ORDER_MAGIC, ORDER_VERSION, 3, ORDER_WEIGHT, 0, 0, false, true},
+    {ORDER_MAGIC, ORDER_VERSION, 3, ORDER_WEIGHT, ORDER_WEIGHT_MOST + 1, 0, false, false},
+    {ORDER_MAGIC, ORDER_VERSION, 3, ORDER_DRAIN, 1, 0, false, false},
+    {ORDER_MAGIC, ORDER_VERSION, 3, 0, 0, 0, false, false},
+    {ORDER_MAGIC, ORDER_VERSION, 3, ORDER_KINDS, 0, 0, false, false},
+    {KILL_MAGIC, ORDER_VERSION, 3, ORDER_UP, 0, 0, false, false},
+    {ORDER_MAGIC, ORDER_VERSION + 1, 3, ORDER_UP, 0, 0, false, false},
+    {ORDER_MAGIC, ORDER_VERSION, 4, ORDER_UP, 0, 0, false, false},
+    {ORDER_MAGIC, ORDER_VERSION, 3, ORDER_UP, 0, -1, false, false},
+    {ORDER_MAGIC, ORDER_VERSION, 3, ORDER_UP, 0, -200, false, false},
+    {ORDER_MAGIC, ORDER_VERSION, 3, ORDER_UP, 0, 0, true, false},
+};
+
+START_TEST(test_order_request)
+{
+	struct order_request q = {.magic = orders[_i].magic,
+				  .version = orders[_i].version,
+				  .worker = orders[_i].worker,
+				  .kind = orders[_i].kind,
+				  .weight = orders[_i].weight};
+
+	if (orders[_i].endless)
+		memset(q.address, 'x', sizeof q.address);
+	ck_assert_int_eq(order_check_request(&q, (size_t)((int)sizeof q + orders[_i].bytes), 3) ==
+			     NULL,
+			 orders[_i].passes);
+}
+END_TEST
+
+/* Obeyed for the peer that it names, in time, and for no other. */
+START_TEST(test_order)
+{
+	struct peer_row *row = board_peer(ending.cs->board, 0);
+	struct order_request q = {.kind = ORDER_DRAIN, .token = 7, .upstream = "u", .address = "a"};
+	struct order_answer a;
+
+	q.until_us = ending.cs->clock->now_us + 1;
+	ending_order(&ending, &q, 5, &a);
+	ck_assert_uint_eq(a.result, ORDER_GONE);
+	row->used = 1;
+	memcpy(row->upstream, "u", 2);
+	memcpy(row->address, "a", 2);
+	ending_order(&ending, &q, 5, &a);
+	ck_assert_uint_eq(a.result, ORDER_DONE);
+	ck_assert_uint_eq(a.token, 7);
+	ck_assert_uint_eq(row->told, PEER_TOLD_DRAIN);
+	ck_assert_uint_eq(row->told_uid, 5);
+	row->failed_until_us = UINT64_MAX;
+	row->fails = row->eject_series = 3;
+	q.kind = ORDER_UP;
+	ending_order(&ending, &q, 5, &a);
+	ck_assert_uint_eq(row->told, PEER_TOLD_NONE);
+	ck_assert_uint_eq(row->failed_until_us + row->fails + row->eject_series, 0);
+	ck_assert_uint_eq(row->returned_us, ending.cs->clock->now_us);
+	q.kind = ORDER_WEIGHT;
+	q.weight = 9;
+	ending_order(&ending, &q, 5, &a);
+	ck_assert_uint_eq(row->told_weight, 10);
+	q.kind = ORDER_WEIGHT_DEFAULT;
+	q.until_us = ending.cs->clock->now_us - 1;
+	ending_order(&ending, &q, 5, &a);
+	ck_assert_uint_eq(a.result, ORDER_LATE);
+	ck_assert_uint_eq(row->told_weight, 10);
+	q.row = UINT32_MAX;
+	q.until_us = UINT64_MAX;
+	ending_order(&ending, &q, 5, &a);
+	ck_assert_uint_eq(a.result, ORDER_GONE);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("kill");
@@ -279,11 +356,13 @@ int main(void)
 	tcase_add_loop_test(t, test_request, 0, sizeof requests / sizeof requests[0]);
 	tcase_add_test(t, test_answer);
 	suite_add_tcase(s, t);
+	tcase_add_loop_test(t, test_order_request, 0, sizeof orders / sizeof orders[0]);
 	t = tcase_create("connections");
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, test_by_id);
 	tcase_add_test(t, test_moving);
 	tcase_add_test(t, test_several);
+	tcase_add_test(t, test_order);
 	tcase_add_test(t, test_socket);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
