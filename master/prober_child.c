@@ -39,6 +39,14 @@ static void name_in_row(const struct board *b, uint64_t pid, uint32_t generation
 	__atomic_store_n(&m->prober_pid, pid, __ATOMIC_RELEASE);
 }
 
+/* It writes no access log, and would keep a rotated one open. */
+static void close_access_logs(const struct generation *g)
+{
+	for (uint32_t i = 0; i < g->logs.count; i++)
+		if (g->logs.fds[i] > STDERR_FILENO && g->logs.fds[i] != g->logs.error_fd)
+			close(g->logs.fds[i]);
+}
+
 static _Noreturn void live(const struct prober_child *p, struct generation *g, int control_fd,
 			   pid_t master, uint64_t now_us)
 {
@@ -55,6 +63,7 @@ static _Noreturn void live(const struct prober_child *p, struct generation *g, i
 
 	birth_reset_signals();
 	p->forget(p->forget_arg, &nobody);
+	close_access_logs(g);
 	setproctitle("-drover: prober gen %u", g->number);
 	prctl(PR_SET_NAME, "drover-prober");
 	errlog_open(g->logs.error_fd, s->log_level, -1);
@@ -68,6 +77,15 @@ static _Noreturn void live(const struct prober_child *p, struct generation *g, i
 		_exit(0);
 	name_in_row(p->board, (uint64_t)getpid(), g->number, now_us);
 	_exit(prober_run(&env));
+}
+
+void prober_child_open(struct prober_child *p, const struct board *b,
+		       void (*forget)(void *arg, const struct child *self), void *forget_arg)
+{
+	*p = (struct prober_child){
+	    .control_fd = -1, .forget = forget, .forget_arg = forget_arg, .board = b};
+	/* One of the master before is dead, or leaves when it sees this. */
+	__atomic_store_n(&b->master->prober_pid, 0, __ATOMIC_RELEASE);
 }
 
 static void wait_before_next(struct prober_child *p, const char *what, uint64_t now_us)

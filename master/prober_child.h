@@ -39,6 +39,10 @@ struct prober_child {
 	const struct board *board;
 };
 
+/* forget runs in the child: see struct prober_child. From here on no other prober may write. */
+void prober_child_open(struct prober_child *p, const struct board *b,
+		       void (*forget)(void *arg, const struct child *self), void *forget_arg);
+
 /* One step, in each turn: from here on there is to be a prober of this generation; NULL: none.
  * Deadlines and the heartbeat are looked at as well. */
 void prober_child_tend(struct prober_child *p, struct generation *want, uint64_t now_us);

@@ -856,9 +856,7 @@ static int open_master(struct master *m)
 		return -1;
 	m->slots.forget = forget;
 	m->slots.forget_arg = m;
-	m->prober.forget = forget;
-	m->prober.forget_arg = m;
-	m->prober.board = &r->board;
+	prober_child_open(&m->prober, &r->board, forget, m);
 	m->slots.rundir_fd = r->daemon.lock_fd;
 	m->workers_asked = NOBODY_ASKED;
 	m->last_number = r->heir && r->heir->restoring ? r->heir->state.last : r->gen->number;

@@ -124,14 +124,14 @@ static void eject(struct ups *us, uint32_t peer, const char *why)
 	const struct upstream *pool = pool_of(us, peer);
 	struct peer_row *row = peer_row(us, peer);
 	uint64_t now = us->cs->clock->now_us;
-	uint64_t until = board_shared_get(&row->failed_until_us), series, us_alone;
+	uint64_t until = board_shared_get(&row->failed_until_us), series, alone_us;
 
 	if (until > now || p->fail_us == 0 || !may_go(us, peer))
 		return;
 	series = health_series(board_shared_get(&row->eject_series), until, now, p->fail_us,
 			       pool->eject_max_us);
-	us_alone = health_eject_us(series, p->fail_us, pool->eject_max_us);
-	if (!board_shared_swap(&row->failed_until_us, &until, now + us_alone))
+	alone_us = health_eject_us(series, p->fail_us, pool->eject_max_us);
+	if (!board_shared_swap(&row->failed_until_us, &until, now + alone_us))
 		return;
 	(void)board_shared_set(&row->eject_series, series + 1);
 	(void)board_shared_set(&row->fails, 0);
@@ -140,7 +140,7 @@ static void eject(struct ups *us, uint32_t peer, const char *why)
 	(void)board_shared_add(&row->ejections, 1);
 	errlog_limited(&limit, ERRLOG_WARN,
 		       "peer %s of upstream \"%s\" is left alone for %llu ms: %s", p->address,
-		       pool->name, (unsigned long long)us_alone / 1000, why);
+		       pool->name, (unsigned long long)alone_us / 1000, why);
 }
 
 static void count_in_row(struct ups *us, uint32_t peer)
