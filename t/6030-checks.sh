@@ -90,7 +90,7 @@ curl -s -m 5 -D "$T/head" -o /dev/null "http://127.0.0.1:$PORT/"
 like "$(cat "$T/head")" '^HTTP/1.1 503 ' 'all peers down: 503'
 like "$(cat "$T/head")" 'Retry-After: [1-9]' 'with Retry-After'
 like "$(ctl doctor -i 0.1 2>&1)" 'Upstreams without a peer that takes requests: .*http' 'doctor knows'
-like "$(ctl status)" 'of upstream http is down by its checks: unwanted status 500' 'status says it'
+like "$(ctl status -H)" 'of upstream http is down by its checks: unwanted status 500' 'status says it'
 like "$(ctl doctor -i 0.1 2>&1)" 'down by their checks: .*unwanted status 500' 'and why'
 
 # A prober that hangs: what it knew counts no longer than it says.
