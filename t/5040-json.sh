@@ -423,7 +423,7 @@ ctl -j doctor >"$T/json"
 worsen doctor 's/"check":"master"/"check":"matter"/' 's/"severity":"fine"/"severity":"good"/' 's/"do":/"cure":/' 's/"interval_s":[0-9.]*,//' \
 	's/"severity":"critical"/"severity":"not_looked_at"/'
 ctl -j upstreams >"$T/json"
-worsen upstreams 's/"used":true/"used":1/' 's/"reuse":[0-9.]*/"reuse":1.5/' 's/"state":"down"/"state":"up"/' 's/"balance":"least_conn"/"balance":"least"/'
+worsen upstreams 's/"used":true/"used":1/' 's/"reuse":[0-9.]*/"reuse":1.5/' 's/"state":"down"/"state":"well"/' 's/"balance":"least_conn"/"balance":"least"/'
 ctl -j metrics >"$T/json"
 worsen metrics 's/"type":"text/"type":"test/' 's/"text":/"more":1,&/'
 python3 "$ROOT/t/tools/validate.py" "$SCHEMA" "$T"/document.* >"$T/.valid" 2>&1
