@@ -19,7 +19,7 @@ struct ctl_peer {
 	uint64_t latency[HIST_BUCKETS];
 	bool backup;
 	char resolved[64], resolve_error[64]; /* of a name: where it leads; why it is not known */
-	bool stale; /* it is to be checked, and is not any more */
+	bool stale;                           /* it is to be checked, and is not any more */
 };
 
 /* Of the present row of n, which goes over the table peer. */
