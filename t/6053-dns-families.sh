@@ -9,7 +9,7 @@
 start_peers 127.0.0.1
 spawn peer6 "$PYTHON" "$ROOT/t/tools/backend.py" '::1:0' 6
 HELPERS+=("$PID")
-wait_for 10 grep -q '^listening' "$T/peer6.out" || die 'peer 6' "$(cat "$T/peer6.err")"
+wait_for 10 grep -qs '^listening' "$T/peer6.out" || die 'peer 6' "$(cat "$T/peer6.err")"
 PORT6=$(awk '$1 == "listening" { sub(/.*:/, "", $2); print $2 }' "$T/peer6.out")
 zone <<EOF
 both.example A 127.0.0.1 30

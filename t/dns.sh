@@ -19,7 +19,7 @@ start_dns() {
 	[ -e "$T/zone" ] || : >"$T/zone"
 	spawn dns "$PYTHON" "$ROOT/t/tools/dns.py" "$T/zone"
 	HELPERS+=("$PID")
-	wait_for 10 grep -q '^listening' "$T/dns.out" || die 'name server' "$(cat "$T/dns.err")"
+	wait_for 10 grep -qs '^listening' "$T/dns.out" || die 'name server' "$(cat "$T/dns.err")"
 	DNS=$(awk '$1 == "listening" { print $2 }' "$T/dns.out")
 }
 
@@ -40,7 +40,7 @@ start_peers() {
 		n=$((n + 1))
 		spawn "peer$n" "$PYTHON" "$ROOT/t/tools/backend.py" "$host:$PEERS" "$n"
 		HELPERS+=("$PID")
-		wait_for 10 grep -q '^listening' "$T/peer$n.out" || die "peer $n" "$(cat "$T/peer$n.err")"
+		wait_for 10 grep -qs '^listening' "$T/peer$n.out" || die "peer $n" "$(cat "$T/peer$n.err")"
 	done
 }
 
