@@ -98,7 +98,9 @@ cancelled=$(stat_of up_cancelled)
 start=$(now_ms)
 got 'a peer that is too slow' /sleep/5000 504 - "${TRUSTED[@]}" -H 'X-Request-Timeout-Ms: 300'
 cmp_ok $(($(now_ms) - start)) -lt $((2000 * WAIT_FACTOR)) 'when the time is over'
+start=$(now_ms)
 ok 'the peer is told' wait_for 2 grep -q '^gone GET /sleep/5000' "$T/one.out"
+cmp_ok $(($(now_ms) - start)) -lt $((250 * WAIT_FACTOR)) 'at once'
 is "$(stat_of expired_request) $(stat_of up_cancelled)" "$((expired + 1)) $((cancelled + 1))" 'counted as expired and cancelled'
 # While the body is on its way.
 printf 'POST /echo HTTP/1.1\r\nHost: x\r\nX-Request-Timeout-Ms: 300\r\nContent-Length: 10\r\n\r\nhalf' >"$T/half"

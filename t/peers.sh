@@ -11,7 +11,7 @@ PYTHON=/usr/bin/python3
 peer() {
 	spawn "$1" "$PYTHON" "${3:-$ROOT/t/tools/backend.py}" "$2" "$1"
 	eval "PID_$1=$PID"
-	wait_for 10 grep -q '^listening' "$T/$1.out" || die "peer $1" "$(cat "$T/$1.err")"
+	wait_for 10 grep -qs '^listening' "$T/$1.out" || die "peer $1" "$(cat "$T/$1.err")"
 	eval "PEER_$1=$(awk '$1 == "listening" { print $2 }' "$T/$1.out")"
 }
 
