@@ -165,6 +165,7 @@ ssize_t proxy_begin_response(struct http *h, uint32_t i, const char *base, char 
 	up->body = (uint8_t)http_response_body(r, (enum http_method)up->method);
 	up->chunk = (struct chunk_state){0};
 	up->body_left = r->content_length;
+	up->reserved = 0;
 	f.framing = forward_framing_of(r, (enum http_method)up->method,
 				       (up->flags & UP_OLD_CLIENT) != 0 ? 0 : 1);
 	if (f.framing == FORWARD_CHUNKED) {
