@@ -10,7 +10,7 @@ peer one 127.0.0.1:0
 bad() {
 	spawn "$1" perl "$ROOT/t/tools/badserver.pl" "$2" "$3"
 	eval "PID_$1=$PID"
-	wait_for 10 grep -q '^[0-9]' "$T/$1.out" || die "peer $1"
+	wait_for 10 grep -qs '^[0-9]' "$T/$1.out" || die "peer $1"
 	eval "PEER_$1=127.0.0.1:$(cat "$T/$1.out")"
 }
 CHUNKED='HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n'

@@ -208,6 +208,8 @@ ssize_t proxy_begin_response(struct http *h, uint32_t i, const char *base, char 
 		complete(h, i, result, len - p.used);
 		return -1;
 	}
+	/* The head has come; it is the body that is waited for. */
+	proxy_set_deadline(h, up, proxy_pool(h, up)->between_us);
 	return passed(h, i, result) ? (ssize_t)p.used : -1;
 }
 
