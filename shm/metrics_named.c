@@ -12,8 +12,8 @@
 #include "shm/peers.h"
 
 enum {
-	/* Of a peer's histogram: one bound for each power of two. */
-	PEER_HIST_STEP = 4
+	/* Of their histograms: one bound for each power of two. */
+	HIST_STEP = 4
 };
 
 static const struct named_table {
@@ -30,11 +30,24 @@ static const struct named_table {
 };
 
 /* Numbers that are settings, and yet drawn: they change what other numbers mean. */
-static const char *const settings[] = {"weight", "max_conns"};
+static const char *const settings[] = {"weight", "max_conns", "backup", "down"};
 
-/* What is known of a peer's state, as levels. */
-struct peer_levels {
-	uint64_t up, ejected;
+/* What is known of a peer's state, as levels: metrics drover_peer_<name>. */
+enum level {
+	LEVEL_UP,
+	LEVEL_EJECTED,
+	LEVEL_TROUBLED,
+	LEVELS
+};
+
+static const struct {
+	const char *name, *help;
+} levels[LEVELS] = {
+    [LEVEL_UP] = {"drover_peer_up", "1 while requests may go to the peer"},
+    [LEVEL_EJECTED] = {"drover_peer_ejected", "1 while the peer is left alone for its failures"},
+    [LEVEL_TROUBLED] = {"drover_peer_troubled",
+			"1 while no requests go to the peer, though nobody meant it so: ejected, "
+			"its checks fail, or its name is not resolved"},
 };
 
 /* The rows of a table that are in use, for two scopes: what stands in them, and what workers
@@ -45,8 +58,8 @@ struct named {
 	struct reader_row row;
 	uint64_t *sums;                 /* of one row */
 	char *bytes;                    /* room for a row of the traffic table */
-	struct peer_levels *levels;     /* by row; NULL: these are no peers */
-	uint64_t (*hist)[HIST_BUCKETS]; /* likewise: of the table's only histogram */
+	uint64_t (*levels)[LEVELS];     /* by row; NULL: these are no peers */
+	uint64_t (*hist)[HIST_BUCKETS]; /* likewise: of the only histogram that workers keep */
 };
 
 static bool is_setting(const struct board_field *f)
@@ -72,10 +85,11 @@ static bool is_counted(const struct metrics_writer *w, const struct named *n,
 	       reader_field(w->v->reader, n->own.t, f->name) == NULL;
 }
 
-static const struct board_field *histogram(const struct metrics_writer *w, const struct named *n)
+static const struct board_field *histogram(const struct metrics_writer *w,
+					   const struct board_table *t)
 {
-	for (uint32_t k = 0; n->traffic.t != NULL && k < n->traffic.t->fields; k++) {
-		const struct board_field *f = reader_field_at(w->v->reader, n->traffic.t, k);
+	for (uint32_t k = 0; k < t->fields; k++) {
+		const struct board_field *f = reader_field_at(w->v->reader, t, k);
 
 		if (f->kind == BOARD_HIST)
 			return f;
@@ -85,21 +99,23 @@ static const struct board_field *histogram(const struct metrics_writer *w, const
 
 static void add_traffic(const struct metrics_writer *w, struct named *n, uint32_t r)
 {
-	const struct board_field *hist = histogram(w, n);
+	const struct board_field *hist = histogram(w, n->traffic.t);
 
 	view_group(w->v, n->traffic.t, n->row.index, n->sums, n->bytes);
 	for (uint32_t k = 0; k < n->traffic.t->fields; k++)
 		metrics_scope_row(&n->traffic, r)[k] += n->sums[k];
-	if (n->hist != NULL && hist != NULL)
+	if (n->hist != NULL)
 		view_group_hist(w->v, n->traffic.t, n->row.index, hist, n->hist[r], n->bytes);
 }
 
 static void add_levels(const struct metrics_writer *w, struct named *n, uint32_t r)
 {
 	enum peers_state state = peers_state(w->v->reader, &n->row, w->v->now_us, NULL);
+	bool up = peers_state_is_up(state);
 
-	n->levels[r].up += peers_state_is_up(state);
-	n->levels[r].ejected += state == PEERS_EJECTED;
+	n->levels[r][LEVEL_UP] += up;
+	n->levels[r][LEVEL_EJECTED] += state == PEERS_EJECTED;
+	n->levels[r][LEVEL_TROUBLED] += !up && !peers_state_is_meant(state);
 }
 
 static void name_row(struct named *n, struct metrics_scope *s, uint32_t r, bool other,
@@ -159,7 +175,7 @@ static void put_enum(const struct metrics_writer *w, const struct named *n,
 	struct reader *r = w->v->reader;
 	struct metrics_family f = {.type = "gauge", .unit = "", .scale = 1};
 	struct reader_row row = {0};
-	const char *text;
+	const char *text, *key = strrchr(field->name, '_');
 	char name[METRICS_LABEL_BYTES], owner[METRICS_LABEL_BYTES];
 	uint32_t rows = 0;
 
@@ -178,7 +194,7 @@ static void put_enum(const struct metrics_writer *w, const struct named *n,
 				 : reader_row_text(&row, n->table->of, owner, sizeof(owner))},
 			    {n->table->table,
 			     reader_row_text(&row, n->table->text, name, sizeof(name))},
-			    {field->name, text}};
+			    {key != NULL ? key + 1 : field->name, text}};
 
 			metrics_sample(w, &f, labels, 3, reader_u64(row.bytes, field) == value);
 		}
@@ -186,22 +202,21 @@ static void put_enum(const struct metrics_writer *w, const struct named *n,
 	reader_row_free(&row);
 }
 
-static void put_level(const struct metrics_writer *w, const struct named *n, const char *name,
-		      const char *help, bool ejected)
+static void put_level(const struct metrics_writer *w, const struct named *n, enum level level)
 {
 	struct metrics_family f;
 	struct metrics_label labels[2];
 
-	metrics_gauge(w, &f, name, "", help);
+	metrics_gauge(w, &f, levels[level].name, "", levels[level].help);
 	for (uint32_t r = 0; r < n->own.rows; r++) {
 		metrics_scope_labels(&n->own, r, labels);
-		metrics_sample(w, &f, labels, 2, ejected ? n->levels[r].ejected : n->levels[r].up);
+		metrics_sample(w, &f, labels, 2, n->levels[r][level]);
 	}
 }
 
 static void put_hist(const struct metrics_writer *w, const struct named *n)
 {
-	const struct board_field *hist = histogram(w, n);
+	const struct board_field *hist = histogram(w, n->traffic.t);
 	struct metrics_family f;
 	struct metrics_label labels[2];
 	uint32_t sum = n->traffic.t->fields;
@@ -217,9 +232,9 @@ static void put_hist(const struct metrics_writer *w, const struct named *n)
 	}
 	for (uint32_t r = 0; r < n->traffic.rows; r++) {
 		metrics_scope_labels(&n->traffic, r, labels);
-		metrics_hist(
-		    w, &f, labels, 2, n->hist[r], PEER_HIST_STEP, sum < n->traffic.t->fields,
-		    sum < n->traffic.t->fields ? metrics_scope_row(&n->traffic, r)[sum] : 0);
+		metrics_hist(w, &f, labels, 2, n->hist[r], HIST_STEP, sum < n->traffic.t->fields,
+			     sum < n->traffic.t->fields ? metrics_scope_row(&n->traffic, r)[sum]
+							: 0);
 	}
 }
 
@@ -233,20 +248,14 @@ static void put_named(const struct metrics_writer *w, const struct named *n)
 		else if (f->kind == BOARD_ENUM)
 			put_enum(w, n, f);
 	}
-	if (n->levels != NULL) {
-		put_level(w, n, "drover_peer_up",
-			  "1 while requests may go to the peer: it is not down, ejected or "
-			  "unresolved",
-			  false);
-		put_level(w, n, "drover_peer_ejected",
-			  "1 while the peer is left alone for its failures", true);
-	}
+	for (enum level level = 0; n->levels != NULL && level < LEVELS; level++)
+		put_level(w, n, level);
 	if (n->traffic.t == NULL)
 		return;
 	for (uint32_t k = 0; k < n->traffic.t->fields; k++)
 		if (is_counted(w, n, reader_field_at(w->v->reader, n->traffic.t, k)))
 			metrics_field(w, &n->traffic, k);
-	if (n->hist != NULL && histogram(w, n) != NULL)
+	if (n->hist != NULL)
 		put_hist(w, n);
 }
 
@@ -263,19 +272,24 @@ static int scope_init(struct metrics_scope *s, const struct named_table *table,
 }
 
 /* Room for all that is collected. Returns 0, or -1. */
-static int named_init(struct named *n, const struct board_table *own,
-		      const struct board_table *traffic, const char *prefix)
+static int named_init(const struct metrics_writer *w, struct named *n,
+		      const struct board_table *own, const struct board_table *traffic,
+		      const char *prefix)
 {
 	if (scope_init(&n->own, n->table, own, prefix) != 0)
 		return -1;
 	if (strcmp(n->table->table, "peer") == 0) {
 		n->levels = calloc(n->table->rows + 1, sizeof(*n->levels));
-		n->hist = calloc(n->table->rows + 1, sizeof(*n->hist));
-		if (n->levels == NULL || n->hist == NULL)
+		if (n->levels == NULL)
 			return -1;
 	}
 	if (traffic == NULL)
 		return 0;
+	if (histogram(w, traffic) != NULL) {
+		n->hist = calloc(n->table->rows + 1, sizeof(*n->hist));
+		if (n->hist == NULL)
+			return -1;
+	}
 	n->sums = calloc(traffic->fields + 1, sizeof(*n->sums));
 	n->bytes = malloc(traffic->stride);
 	return scope_init(&n->traffic, n->table, traffic, prefix) == 0 && n->sums != NULL &&
@@ -294,7 +308,7 @@ static int write_table(const struct metrics_writer *w, const struct named_table 
 	if (own == NULL)
 		return 0;
 	snprintf(prefix, sizeof(prefix), "drover_%s_", table->table);
-	if (named_init(&n, own, reader_table(w->v->reader, table->traffic), prefix) == 0 &&
+	if (named_init(w, &n, own, reader_table(w->v->reader, table->traffic), prefix) == 0 &&
 	    collect(w, &n) == 0) {
 		if (n.own.rows > 0)
 			put_named(w, &n);

@@ -84,3 +84,9 @@ bool peers_state_is_up(enum peers_state state)
 {
 	return state == PEERS_WARNED || state == PEERS_UP;
 }
+
+bool peers_state_is_meant(enum peers_state state)
+{
+	return state == PEERS_UNUSED || state == PEERS_DOWN || state == PEERS_DOWN_OPERATOR ||
+	       state == PEERS_DRAINED;
+}

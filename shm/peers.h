@@ -35,4 +35,7 @@ uint64_t peers_weight(const struct reader_row *row);
 /* Requests may go to it. */
 bool peers_state_is_up(enum peers_state state);
 
+/* Somebody meant it not to be used: that is no trouble. */
+bool peers_state_is_meant(enum peers_state state);
+
 #endif

@@ -7,6 +7,7 @@
 
 mkdir "$T/www"
 printf 'hello\n' >"$T/www/a.txt"
+DEAD=127.0.0.1:$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport')
 many=
 for ((i = 0; i < 240; i++)); do many+="server \"many$i\" { listen = { \"unix:$T/s\" } names = { \"m$i.example\" } location \"/\" { status = 204 } }
 "; done
@@ -24,6 +25,13 @@ server "odd \\"name\\\\ ü \\xff" {
     location "= /all" { metrics = true  allow = { "all" } }
     location "= /nobody" { metrics = true  deny = { "127.0.0.1" } }
     location "= /500" { status = 500 }
+    location "/api/" { proxy = "api"  rewrite = "/" }
+}
+upstream "api" {
+    keepalive { conns = 0 }
+    peer "$DEAD" { max_fails = 1  fail_time = 10m  weight = 3 }
+    peer "unix:$T/s" { }
+    peer "no-such-host.invalid:80" { down = true }
 }
 server "unix" {
     listen = { "unix:$T/s" }
@@ -105,6 +113,19 @@ is "$(value 'drover_workers{state="ready"}')" 2 'two are ready'
 is "$(value "drover_listener_queue_max{listener=\"127.0.0.1:$PORT\"}")" 4096 'a listener'
 is "$(value 'drover_master_reload_result{result="none"}')" 1 'no reload yet'
 ok 'bounds of the histogram do not depend on what is in it' grep -q 'drover_request_duration_seconds_bucket{le="0.262144"}' "$T/now"
+
+# Peers: one is not there, one is well, one is not to be used.
+for _ in 1 2 3 4 5 6; do get -f -o "$T/out" "http://127.0.0.1:$PORT/api/metrics" || fail 'a request to the peer that is well'; done
+look
+dead="upstream=\"api\",peer=\"$DEAD\"" well="upstream=\"api\",peer=\"unix:$T/s\"" down='upstream="api",peer="no-such-host.invalid:80"'
+is "$(value "drover_peer_responses_total{$well,class=\"2xx\"}")" 6 'what a peer answered, by class'
+is "$(value "drover_peer_request_duration_seconds_count{$well}")" 6 'and how long that took'
+is "$(value "drover_peer_connect_failures_total{$dead}") $(value "drover_peer_ejected{$dead}")" '1 1' 'one that is not there is ejected'
+is "$(for p in "$dead" "$well" "$down"; do value "drover_peer_up{$p}"; done | tr '\n' ' ')" '0 1 0 ' 'which ones requests may go to'
+is "$(for p in "$dead" "$well" "$down"; do value "drover_peer_troubled{$p}"; done | tr '\n' ' ')" '1 0 0 ' 'and which of the others somebody meant so'
+is "$(value "drover_peer_weight{$dead}") $(value "drover_peer_down{$down}")" '3 1' 'settings'
+promtool_ok 'promtool check metrics: peers' <(ctl metrics) check metrics
+ok 'a strict reader takes them' read_text -o <(ctl metrics -o)
 
 # Connections by state.
 HOLD=()

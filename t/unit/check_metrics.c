@@ -244,6 +244,9 @@ START_TEST(test_peers)
 	has("\ndrover_peer_ejected{upstream=\"u1\",peer=\"10.0.0.1:3\"} 0\n");
 	has("\ndrover_peer_up{upstream=\"u1\",peer=\"10.0.0.1:4\"} 0\n");
 	has("\ndrover_peer_ejected{upstream=\"u1\",peer=\"10.0.0.1:4\"} 1\n");
+	has("\ndrover_peer_troubled{upstream=\"u1\",peer=\"10.0.0.1:3\"} 0\n");
+	has("\ndrover_peer_troubled{upstream=\"u1\",peer=\"10.0.0.1:4\"} 1\n");
+	has("\ndrover_peer_down{upstream=\"u1\",peer=\"10.0.0.1:3\"} 1\n");
 	/* Row 1 is not in use; the last nine are one. */
 	hasnt("peer=\"10.0.0.1:1\"");
 	hasnt("peer=\"10.0.0.1:201\"");
