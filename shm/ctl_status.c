@@ -6,6 +6,7 @@
  */
 #include "shm/ctl.h"
 #include "shm/ctl_blackbox.h"
+#include "shm/ctl_peers.h"
 #include "shm/ctl_upstreams.h"
 
 #include <inttypes.h>
@@ -32,6 +33,7 @@ struct status {
 	uint64_t states[VIEW_STATES]; /* connections of workers that live */
 	uint64_t conns;
 	uint64_t latency[HIST_BUCKETS];
+	struct ctl_peers peers;
 	unsigned width;
 	unsigned problems;
 	char problem[PROBLEMS][PROBLEM_BYTES]; /* the first of them */
@@ -195,6 +197,9 @@ static void judge(struct status *s, const struct ctl *c)
 		judge_prober(s);
 		judge_peers(s);
 	}
+	ctl_peers_load(c, &s->peers);
+	if (s->peers.empty.count > 0 && view_life_lives(v->master_life))
+		problem(s, "no peer takes requests: %s", s->peers.empty.text);
 	s->conns = view_sum(v, "conns");
 	view_hist(v, reader_field(c->reader, workers, "latency"), s->latency);
 }
@@ -392,6 +397,9 @@ static void print_traffic(const struct status *s)
 	line(s, "latency", false, "p50 %s, p99 %s",
 	     print_duration((uint64_t)hist_quantile(s->latency, 0.5), p50),
 	     print_duration((uint64_t)hist_quantile(s->latency, 0.99), p99));
+	if (s->peers.used > 0)
+		line(s, "peers", false, "%u of %u take requests%s%s", s->peers.up, s->peers.used,
+		     s->peers.troubled.count > 0 ? "; not: " : "", s->peers.troubled.text);
 	line(s, "lost", false, U64 " log lines; accepting paused " U64 " times",
 	     view_sum(v, "log_lines_lost"), view_sum(v, "accept_pauses"));
 }
@@ -508,6 +516,11 @@ static void json_traffic(const struct status *s, struct json *j)
 	json_object(j, "totals");
 	for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++)
 		json_u64(j, sums[i], view_sum(&s->c->view, sums[i]));
+	json_end(j);
+	json_object(j, "peers");
+	json_u64(j, "used", s->peers.used);
+	json_u64(j, "up", s->peers.up);
+	json_u64(j, "troubled", s->peers.troubled.count);
 	json_end(j);
 	json_object(j, "latency");
 	for (unsigned i = 0; i < CTL_HIST_FIGURES; i++)

@@ -32,6 +32,8 @@ const char *peers_state_name(enum peers_state state);
 /* Its weight: as configured, or as droverctl peer told. */
 uint64_t peers_weight(const struct reader_row *row);
 
+const char *peers_state_name(enum peers_state state);
+
 /* Requests may go to it. */
 bool peers_state_is_up(enum peers_state state);
 

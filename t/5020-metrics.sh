@@ -124,6 +124,7 @@ is "$(value "drover_peer_connect_failures_total{$dead}") $(value "drover_peer_ej
 is "$(for p in "$dead" "$well" "$down"; do value "drover_peer_up{$p}"; done | tr '\n' ' ')" '0 1 0 ' 'which ones requests may go to'
 is "$(for p in "$dead" "$well" "$down"; do value "drover_peer_troubled{$p}"; done | tr '\n' ' ')" '1 0 0 ' 'and which of the others somebody meant so'
 is "$(value "drover_peer_weight{$dead}") $(value "drover_peer_down{$down}")" '3 1' 'settings'
+like "$(ctl status -H)" "peers	1 of 3 take requests; not: api $DEAD \\(ejected\\)" 'droverctl status tells it in a line'
 promtool_ok 'promtool check metrics: peers' <(ctl metrics) check metrics
 ok 'a strict reader takes them' read_text -o <(ctl metrics -o)
 
