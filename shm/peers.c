@@ -80,15 +80,6 @@ const char *peers_state_name(enum peers_state state)
 	return names[state];
 }
 
-const char *peers_state_name(enum peers_state state)
-{
-	static const char *const names[] = {
-	    "unused",  "down",    "unresolved", "down by its checks",
-	    "ejected", "drained", "warned",     "up"};
-
-	return names[state];
-}
-
 bool peers_state_is_up(enum peers_state state)
 {
 	return state == PEERS_WARNED || state == PEERS_UP;
