@@ -207,7 +207,7 @@ use strict; use warnings; use IO::Socket::INET;
 my ($to, $rounds) = @ARGV;
 my $s = IO::Socket::INET->new(PeerAddr => $to) or die "connect: $!\n";
 $s->autoflush(1);
-alarm 60;
+alarm 20;
 print $s "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
 my $head = '';
 while ($head !~ /\r\n\r\n/) { sysread $s, my $b, 1 or die "no head\n"; $head .= $b }
@@ -222,6 +222,20 @@ for my $n (1 .. $rounds) {
 print "echoed $rounds\n";
 EOP
 is "$(perl "$T/ws.pl" "127.0.0.1:$PORT" 1000 2>&1)" 'echoed 1000' 'an upgraded connection'
+# What came behind the upgrade's head, before the answer to it, whether or not the head is kept for a log line.
+cat >"$T/early.pl" <<'EOP'
+use IO::Socket::INET;
+my $s = IO::Socket::INET->new(PeerAddr => $ARGV[0]) or die "connect: $!\n";
+alarm 20;
+print $s "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nearly bytes";
+$s->flush;
+my $got = '';
+while ($got !~ /\r\n\r\nearly bytes$/) { sysread $s, my $b, 65536 or die "closed: $got\n"; $got .= $b }
+print "echoed\n";
+EOP
+for at in "127.0.0.1:$PORT" "$TRACED"; do
+	is "$(perl "$T/early.pl" "$at" 2>&1)" echoed "bytes that came before the 101: $at"
+done
 # Many at once, and large ones: memory stays flat.
 spawn load "$BUILD/herd" -Z -c 50 -r 500 -d 5 -p /size/1024 "127.0.0.1:$PORT"
 HERD=$PID

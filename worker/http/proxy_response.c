@@ -121,7 +121,9 @@ static void begin_relay(struct http *h, uint32_t i)
 	result = send_begin(h->cs, i, &h->reply, SEND_KEEP_SILENT, NULL, 0);
 	conn_set_state(h->cs, i, CONN_RELAY);
 	proxy_forget_head(h, i);
-	(void)passed(h, i, result);
+	/* What the client has sent behind its request goes on next turn: no event tells of it. */
+	if (passed(h, i, result))
+		conn_ready(h->cs, i);
 }
 
 static const struct location *location_of(const struct http *h, uint32_t i)
