@@ -31,7 +31,7 @@ upstream "api" {
     keepalive { conns = 0 }
     peer "$DEAD" { max_fails = 1  fail_time = 10m  weight = 3 }
     peer "unix:$T/s" { }
-    peer "no-such-host.invalid:80" { down = true }
+    peer "127.0.0.1:9" { down = true }
 }
 server "unix" {
     listen = { "unix:$T/s" }
@@ -117,7 +117,7 @@ ok 'bounds of the histogram do not depend on what is in it' grep -q 'drover_requ
 # Peers: one is not there, one is well, one is not to be used.
 for _ in 1 2 3 4 5 6; do get -f -o "$T/out" "http://127.0.0.1:$PORT/api/metrics" || fail 'a request to the peer that is well'; done
 look
-dead="upstream=\"api\",peer=\"$DEAD\"" well="upstream=\"api\",peer=\"unix:$T/s\"" down='upstream="api",peer="no-such-host.invalid:80"'
+dead="upstream=\"api\",peer=\"$DEAD\"" well="upstream=\"api\",peer=\"unix:$T/s\"" down='upstream="api",peer="127.0.0.1:9"'
 is "$(value "drover_peer_responses_total{$well,class=\"2xx\"}")" 6 'what a peer answered, by class'
 is "$(value "drover_peer_request_duration_seconds_count{$well}")" 6 'and how long that took'
 is "$(value "drover_peer_connect_failures_total{$dead}") $(value "drover_peer_ejected{$dead}")" '1 1' 'one that is not there is ejected'
