@@ -85,6 +85,10 @@ static const struct board_field server_traffic_fields[] = {SERVER_TRAFFIC_FIELDS
 UPSTREAM_FIELDS(CHECK_FIELD)
 static const struct board_field upstream_fields[] = {UPSTREAM_FIELDS(FIELD)};
 #undef ROW
+#define ROW upstream_traffic_row
+UPSTREAM_TRAFFIC_FIELDS(CHECK_FIELD)
+static const struct board_field upstream_traffic_fields[] = {UPSTREAM_TRAFFIC_FIELDS(FIELD)};
+#undef ROW
 #define ROW peer_row
 PEER_FIELDS(CHECK_FIELD)
 static const struct board_field peer_fields[] = {PEER_FIELDS(FIELD)};
@@ -222,6 +226,7 @@ static int plan_rows(struct plan *p, const struct board_sizes *s)
 	uint64_t workers = (uint64_t)s->slots * BOARD_HALVES;
 	uint64_t groups[TABLES] = {[TABLE_listener_traffic] = s->listeners,
 				   [TABLE_server_traffic] = s->servers,
+				   [TABLE_upstream_traffic] = s->upstreams,
 				   [TABLE_peer_traffic] = s->peers,
 				   [TABLE_conn] = s->conns_per_worker};
 	uint64_t rows[TABLES] = {[TABLE_worker] = workers, /* all others: 1 */
@@ -389,6 +394,7 @@ static void attach(struct board *b, char *base, const struct plan *p, const stru
 	    .listener_traffic = base + p->offset[TABLE_listener_traffic],
 	    .server_traffic = base + p->offset[TABLE_server_traffic],
 	    .upstream = base + p->offset[TABLE_upstream],
+	    .upstream_traffic = base + p->offset[TABLE_upstream_traffic],
 	    .peer = base + p->offset[TABLE_peer],
 	    .peer_address = base + p->offset[TABLE_peer_address],
 	    .peer_traffic = base + p->offset[TABLE_peer_traffic],
@@ -399,6 +405,7 @@ static void attach(struct board *b, char *base, const struct plan *p, const stru
 	    .listener_traffic_stride = tables[TABLE_listener_traffic].stride,
 	    .server_traffic_stride = tables[TABLE_server_traffic].stride,
 	    .upstream_stride = tables[TABLE_upstream].stride,
+	    .upstream_traffic_stride = tables[TABLE_upstream_traffic].stride,
 	    .peer_stride = tables[TABLE_peer].stride,
 	    .peer_address_stride = tables[TABLE_peer_address].stride,
 	    .peer_traffic_stride = tables[TABLE_peer_traffic].stride,
@@ -622,6 +629,14 @@ struct upstream_row *board_upstream(const struct board *b, uint32_t i)
 {
 	assert(i < b->sizes.upstreams);
 	return row_at(b->upstream, b->upstream_stride, i);
+}
+
+struct upstream_traffic_row *board_upstream_traffic(const struct board *b, uint32_t worker_row,
+						    uint32_t i)
+{
+	assert(worker_row < worker_rows(b) && i < b->sizes.upstreams);
+	return row_at(b->upstream_traffic, b->upstream_traffic_stride,
+		      (uint64_t)worker_row * b->sizes.upstreams + i);
 }
 
 struct peer_row *board_peer(const struct board *b, uint32_t i)

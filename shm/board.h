@@ -124,6 +124,9 @@ struct server_traffic_row {
 struct upstream_row {
 	UPSTREAM_FIELDS(BOARD_MEMBER)
 };
+struct upstream_traffic_row {
+	UPSTREAM_TRAFFIC_FIELDS(BOARD_MEMBER)
+};
 struct peer_row {
 	PEER_FIELDS(BOARD_MEMBER)
 };
@@ -155,6 +158,8 @@ struct later_row {
 	X(server_traffic, SERVER_TRAFFIC_FIELDS, 1,                              \
 	  "What each server section did, for each worker row")                   \
 	X(upstream, UPSTREAM_FIELDS, 0, "Upstreams: pools of peers")             \
+	X(upstream_traffic, UPSTREAM_TRAFFIC_FIELDS, 1,                          \
+	  "What waited for the peers of each upstream, for each worker row")     \
 	X(peer, PEER_FIELDS, 0, "Peers of upstreams")                            \
 	X(peer_address, PEER_ADDRESS_FIELDS, 0,                                  \
 	  "Addresses of peers that have names, row by row beside them")          \
@@ -184,10 +189,10 @@ struct board {
 	struct board_sizes sizes;
 	struct master_row *master;
 	char *worker, *listener, *server, *listener_traffic, *server_traffic, *upstream, *peer,
-	    *peer_address, *peer_traffic, *conn;
+	    *peer_address, *peer_traffic, *conn, *upstream_traffic;
 	uint32_t worker_stride, listener_stride, server_stride, listener_traffic_stride,
 	    server_traffic_stride, upstream_stride, peer_stride, peer_address_stride,
-	    peer_traffic_stride, conn_stride;
+	    peer_traffic_stride, conn_stride, upstream_traffic_stride;
 };
 
 /*
@@ -229,6 +234,8 @@ struct listener_traffic_row *board_listener_traffic(const struct board *b, uint3
 struct server_traffic_row *board_server_traffic(const struct board *b, uint32_t worker_row,
 						uint32_t i);
 struct upstream_row *board_upstream(const struct board *b, uint32_t i);
+struct upstream_traffic_row *board_upstream_traffic(const struct board *b, uint32_t worker_row,
+						    uint32_t i);
 struct peer_row *board_peer(const struct board *b, uint32_t i);
 struct peer_address_row *board_peer_address(const struct board *b, uint32_t i);
 struct peer_traffic_row *board_peer_traffic(const struct board *b, uint32_t worker_row, uint32_t i);
@@ -258,6 +265,13 @@ static inline void board_set(uint64_t *word, uint64_t n)
 static inline uint64_t board_shared_add(uint64_t *word, uint64_t n)
 {
 	return __atomic_fetch_add(word, n, __ATOMIC_RELAXED);
+}
+
+/* Changes the word from what it was to n, if nobody has changed it in between. */
+static inline bool board_shared_swap(uint64_t *word, uint64_t was, uint64_t n)
+{
+	return __atomic_compare_exchange_n(word, &was, n, false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED);
 }
 
 static inline uint64_t board_shared_get(const uint64_t *word)

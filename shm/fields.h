@@ -506,8 +506,19 @@
 	X(GAUGE, uint64_t, retry_spent, , "", FULL, "Retries of late that requests have not paid back, in hundredths of one (several writers: compare and swap)", "retry_budget { percent } of a request is paid back by each; at 500 times that only retry_budget { min } are allowed") \
 	X(TIME, uint64_t, retry_allowed_us, , "us", DEBUG, "Until when the retries that are allowed anyway are used up (several writers: compare and swap)", "See retry_budget { min }") \
 	X(COUNTER, uint64_t, retry_budget_exhausted, , "requests", BRIEF, "Requests that were not tried again because the retry budget was used up (several writers: atomic add)", "More peers fail than retries can hide: see droverctl upstreams for which. Raising retry_budget would add load to those that are left") \
+	X(TIME, uint64_t, waiting_us, , "us", DEBUG, "Since when the request waits that has waited for longest in the queues of all workers; 0 = none (several writers: compare and swap)", "Long ago: see queued and the max_conns of its peers") \
+	X(ID, uint32_t, queue_size, , "requests", FULL, "Requests that may wait in each worker; 0 = there is no queue", "") \
 	X(TEXT, char, name, [64], "", BRIEF, "Name of the upstream section, or of the one peer that a location names", "") \
 	X(TEXT, char, balance, [96], "", BRIEF, "How requests are spread, as configured", "")
+
+#define UPSTREAM_TRAFFIC_FIELDS(X)                                                                 \
+	X(GAUGE, uint64_t, queued, , "requests", BRIEF, "Requests that wait because every peer that is well has max_conns of them in hand", "Above 0 for long: the peers are too few or too slow; more max_conns helps only if they can bear it") \
+	X(COUNTER, uint64_t, waited, , "requests", BRIEF, "Requests that were given to a peer after they had waited", "Compare it with the requests of the peers, and see wait for how long") \
+	X(COUNTER, uint64_t, queue_full, , "requests", BRIEF, "Requests answered with 503 because the queue was full", "Overload: more peers, or faster ones. A longer queue { size } only makes clients wait for longer") \
+	X(COUNTER, uint64_t, queue_expired, , "requests", BRIEF, "Requests answered with 504 because queue { wait }, or their own time, passed while they waited; no peer has seen them", "As queue_full") \
+	X(COUNTER, uint64_t, queue_left, , "requests", FULL, "Requests whose client went away, or that no peer was left for, while they waited", "Clients that are less patient than queue { wait }: lower it") \
+	X(COUNTER, uint64_t, wait_sum, , "us", FULL, "Sum of the times that requests waited for a peer", "Over waited it is the mean")                \
+	X(HIST, uint64_t, wait, [HIST_BUCKETS], "us", BRIEF, "Time that requests waited until they were given to a peer", "What max_conns costs those who wait")
 
 /* The shared words share a line that the workers write; nothing that they read is beside them. A
  * worker that dies leaves its part in `active`: whoever buries it takes that off again, which is
@@ -516,6 +527,7 @@
 	X(ID, uint32_t, seq, , "", DEBUG, "Sequence count of this row", "")                            \
 	X(ID, uint32_t, used, , "", DEBUG, "1 while the configuration names the peer", "")             \
 	X(GAUGE, uint64_t, active, , "requests", BRIEF, "Requests in hand over all workers (several writers: atomic add)", "At max_conns the peer is full: others take over, or requests wait; one far above its like is slow") \
+	X(ID, uint64_t, answer_time, , "", DEBUG, "Of least_time: when (ms) in the upper half, average time to an answer's head (us) in the lower (several writers: compare and swap)", "") \
 	X(GAUGE, uint64_t, fails, , "", FULL, "Failures in a row (several writers: atomic add; 0 by success)", "At max_fails the peer is left alone for fail_time") \
 	X(TIME, uint64_t, failed_us, , "us", FULL, "When the failures in a row began (several writers: atomic exchange)", "See fails") \
 	X(TIME, uint64_t, failed_until_us, , "us", BRIEF, "Until when the peer is left alone; 0 = it is not (several writers: atomic exchange)", "The peer failed max_fails times: look at it, and at connect_failures and timeouts") \

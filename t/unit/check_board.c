@@ -84,6 +84,9 @@ static const struct expected server_traffic_expected[] = {SERVER_TRAFFIC_FIELDS(
 #define ROW upstream_row
 static const struct expected upstream_expected[] = {UPSTREAM_FIELDS(EXPECTED)};
 #undef ROW
+#define ROW upstream_traffic_row
+static const struct expected upstream_traffic_expected[] = {UPSTREAM_TRAFFIC_FIELDS(EXPECTED)};
+#undef ROW
 #define ROW peer_row
 static const struct expected peer_expected[] = {PEER_FIELDS(EXPECTED)};
 #undef ROW
