@@ -267,13 +267,6 @@ static inline uint64_t board_shared_add(uint64_t *word, uint64_t n)
 	return __atomic_fetch_add(word, n, __ATOMIC_RELAXED);
 }
 
-/* Changes the word from what it was to n, if nobody has changed it in between. */
-static inline bool board_shared_swap(uint64_t *word, uint64_t was, uint64_t n)
-{
-	return __atomic_compare_exchange_n(word, &was, n, false, __ATOMIC_RELAXED,
-					   __ATOMIC_RELAXED);
-}
-
 static inline uint64_t board_shared_get(const uint64_t *word)
 {
 	return __atomic_load_n(word, __ATOMIC_RELAXED);

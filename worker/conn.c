@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "worker/queue.h"
 #include "worker/up.h"
 
 #ifndef DROVER_LAYOUT_TEST
@@ -34,7 +35,7 @@ static const uint16_t moves[CONN_STATES_COUNT] = {
     [CONN_IDLE] = TO(HEAD) | TO(LINGER) | TO(FREE),
     [CONN_HEAD] = TO(BODY) | TO(RESPOND) | TO(FREE),
     [CONN_BODY] = TO(RESPOND) | TO(FREE),
-    [CONN_RESPOND] = TO(SEND) | TO(IDLE) | TO(RELAY) | TO(LINGER) | TO(FREE),
+    [CONN_RESPOND] = TO(BODY) | TO(SEND) | TO(IDLE) | TO(RELAY) | TO(LINGER) | TO(FREE),
     [CONN_SEND] = TO(RESPOND) | TO(IDLE) | TO(LINGER) | TO(FREE),
     [CONN_RELAY] = TO(LINGER) | TO(FREE),
     [CONN_LINGER] = TO(FREE),
@@ -484,6 +485,8 @@ void conn_close(struct conns *cs, uint32_t i, enum close_reason reason, bool wit
 	else if (c->up != 0)
 		up_cancel(cs->ups, c->up - 1);
 	c->up = 0;
+	if ((c->flags & CONN_QUEUED) != 0)
+		queue_leave(cs->queues, i, QUEUE_LEFT);
 	/* The number may belong to another connection from here on: who takes the descriptor by
 	 * what the row says (droverctl kill) looks at the row again after. */
 	__atomic_store_n(&conn_row(cs, i)->fd, UINT32_MAX, __ATOMIC_SEQ_CST);

@@ -50,7 +50,16 @@ enum conn_flag {
 	CONN_HEAD_BROKEN =
 	    1 << 13, /* the request was refused, or late, before its head was whole */
 	CONN_BODY_BROKEN = 1 << 14, /* the same of its body */
-	CONN_FLAGS_KNOWN = (1 << 15) - 1
+	CONN_QUEUED = 1 << 15,      /* proxied: waits for a peer with room (worker/queue.h) */
+	CONN_FLAGS_KNOWN = (1 << 16) - 1
+};
+
+/* Its place in an upstream's queue. */
+struct conn_queued {
+	uint64_t since_us;
+	uint32_t next, prev; /* CONN_NONE: it is the last, or the first */
+	uint32_t upstream;   /* index in settings */
+	uint32_t tries;      /* peers that the request has been given to, with the one waited for */
 };
 
 /* The private half. At most 192 bytes; sizes are bytes, times CLOCK_MONOTONIC microseconds. */
@@ -93,13 +102,19 @@ struct conn {
 			      OPENFILE_NONE */
 	uint16_t part;     /* next one */
 	uint16_t listener; /* index in settings that it came in by */
-	uint64_t file_off;
-	uint64_t file_left;
+	union {
+		struct {
+			uint64_t file_off;
+			uint64_t file_left;
+			uint64_t progress; /* bytes of the connection that had left our send queue
+					      when sending began to wait, or its deadline was
+					      last looked at */
+		};
+		struct conn_queued queued; /* CONN_QUEUED: nothing has been sent yet */
+	};
 	uint64_t sent;       /* bytes of this response written so far */
 	uint32_t reply_head; /* of which so many are its head */
 	uint32_t up;         /* the connection to a peer that answers it, plus one; 0: none */
-	uint64_t progress;   /* bytes of the connection that had left our send queue when sending
-				began to wait, or its deadline was last looked at */
 
 	/* min_rate: bytes that had moved at rate_us. */
 	uint64_t rate_us;
@@ -107,7 +122,8 @@ struct conn {
 	uint64_t request_in; /* bytes of the request under way, as far as it was read */
 };
 
-struct ups; /* worker/up.h */
+struct ups;    /* worker/up.h */
+struct queues; /* worker/queue.h */
 
 struct conns {
 	const struct settings *settings;
@@ -126,8 +142,9 @@ struct conns {
 	struct timer timer;
 	struct bufs bufs;
 	struct openfiles files;
-	struct addrs *addrs; /* NULL: no limit by address */
-	struct ups *ups;     /* NULL: nothing is proxied */
+	struct addrs *addrs;   /* NULL: no limit by address */
+	struct ups *ups;       /* NULL: nothing is proxied */
+	struct queues *queues; /* likewise */
 	bool draining;
 	bool freed; /* a descriptor or record came free this turn: accepting may go on */
 };

@@ -98,7 +98,8 @@ static void put_text(struct writer *w, uint16_t tag, const char *text)
 
 /* What holds only while this worker has the connection. */
 enum {
-	TRANSIENT = CONN_POLLED | CONN_READY | CONN_MOVING | CONN_STAYS | CONN_ARRIVING,
+	TRANSIENT = CONN_POLLED | CONN_READY | CONN_MOVING | CONN_STAYS | CONN_ARRIVING |
+		    CONN_QUEUED,
 	UP_TRANSIENT = UP_READY | UP_MOVING | UP_ARRIVING
 };
 

@@ -7,6 +7,7 @@
 #include "worker/address.h"
 #include "worker/errlog.h"
 #include "worker/health.h"
+#include "worker/peer_load.h"
 
 struct peer_row *peer_row(const struct ups *us, uint32_t peer)
 {
@@ -78,26 +79,23 @@ static bool is_wanted(const struct peer_row *row)
 	       board_shared_get(&row->told_weight) != 1;
 }
 
-static bool has_room(const struct ups *us, uint32_t peer, const struct peer_row *row)
+bool peer_able(const struct ups *us, uint32_t peer)
 {
-	uint32_t most = us->cs->settings->peers[peer].max_conns;
+	const struct peer_row *row = peer_row(us, peer);
 
-	return most == 0 || board_shared_get(&row->active) < most;
+	return is_fit(us, peer, row) && is_wanted(row);
 }
 
 bool peer_well(const struct ups *us, uint32_t peer)
 {
-	const struct peer_row *row = peer_row(us, peer);
-
-	return is_fit(us, peer, row) && is_wanted(row) && has_room(us, peer, row);
+	return peer_able(us, peer) && !peer_full(us, peer);
 }
 
 bool peer_takes_session(const struct ups *us, uint32_t peer)
 {
 	const struct peer_row *row = peer_row(us, peer);
 
-	return is_fit(us, peer, row) && board_shared_get(&row->told) != PEER_TOLD_DOWN &&
-	       has_room(us, peer, row);
+	return is_fit(us, peer, row) && board_shared_get(&row->told) != PEER_TOLD_DOWN;
 }
 
 /* A third of a pool's peers, and at least one, are always kept: a request that every peer fails

@@ -29,12 +29,14 @@ uint64_t peer_active(const struct ups *us, uint32_t peer);
  */
 uint64_t peer_weight(const struct ups *us, uint32_t peer);
 
-/* May requests go to this peer now? It is well, is meant to be used, and has fewer in hand than it
- * may have. */
+/* Is it well, and meant to be used, with or without room for a request? */
+bool peer_able(const struct ups *us, uint32_t peer);
+
+/* May requests go to this peer now? It is able, and has fewer in hand than it may have. */
 bool peer_well(const struct ups *us, uint32_t peer);
 
-/* The same for a request that belongs to a session of this peer, which may still go to one that
- * drains. */
+/* The same as peer_able() for a request that belongs to a session of this peer, which may still go
+ * to one that drains. */
 bool peer_takes_session(const struct ups *us, uint32_t peer);
 
 /* Seconds, 1 to PEER_RETRY_MOST_S, after which a peer of the pool may take requests again, if none

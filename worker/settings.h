@@ -203,7 +203,17 @@ struct listener {
 enum balance {
 	BALANCE_ROUND_ROBIN, /* weighted */
 	BALANCE_LEAST_CONN,  /* fewest requests in hand by weight, over all workers */
-	BALANCE_HASH         /* of what hash_of says; consistent, with bounded load */
+	BALANCE_HASH,        /* of what hash_of says; consistent, with bounded load */
+	BALANCE_LEAST_TIME   /* shortest time to an answer's head, times requests in hand, by weight
+			      */
+};
+
+/* SameSite of the sticky cookie. */
+enum same_site {
+	SAME_SITE_OFF, /* not said */
+	SAME_SITE_LAX,
+	SAME_SITE_STRICT,
+	SAME_SITE_NONE
 };
 
 enum hash_of {
@@ -242,6 +252,8 @@ struct peer {
 	uint32_t max_conns;    /* requests in hand over all workers; 0 = no limit */
 	bool backup;           /* used when no other is well */
 	bool down;             /* not used */
+	uint64_t sticky;       /* what the cookie of its sessions says, see worker/sticky.h */
+	const char *set_cookie; /* value of the field that begins a session; NULL: none do */
 	uint32_t max_fails; /* in a row within fail_us: it is left alone for fail_us; 0 = never */
 	uint64_t fail_us;
 	uint32_t row;      /* of the board: stays with upstream and address over reloads */
@@ -302,8 +314,17 @@ struct upstream {
 	uint64_t error_window_us; /* over so long */
 	uint32_t error_requests;  /* and of so many requests at least */
 	uint64_t slow_start_us;   /* for a peer that came back to its whole weight; 0 = at once */
-	bool fastcgi;                  /* its peers speak FastCGI */
-	uint32_t row;                  /* of the board */
+	bool fastcgi;             /* its peers speak FastCGI */
+	uint32_t
+	    queue_size; /* requests of a worker that may wait while all peers are full; 0 = none */
+	uint64_t queue_wait_us;     /* for so long; 0 = as long as the request has time */
+	const char *sticky_cookie;  /* name of the cookie that leads to the same peer; NULL: none */
+	uint64_t sticky_max_age_us; /* 0 = until the client ends its session */
+	const char *sticky_path;
+	const char *sticky_key; /* NULL: made of the upstream's name */
+	bool sticky_secure, sticky_http_only;
+	enum same_site sticky_same_site;
+	uint32_t row; /* of the board */
 	struct conf_pos pos;
 };
 

@@ -13,6 +13,7 @@
 
 #include "worker/http/chunk.h"
 #include "worker/http/response.h"
+#include "worker/queue.h"
 #include "worker/up.h"
 
 static bool is_socket(int fd)
@@ -63,6 +64,11 @@ static bool sound_state(const struct conns *cs, uint32_t i)
 			return false;
 		up = (enum up_state)up_at(cs->ups, c->up - 1)->state;
 	}
+	/* For a peer with room. */
+	if ((c->flags & CONN_QUEUED) != 0)
+		return state == CONN_RESPOND && c->up == 0 && c->head_len > 0 &&
+		       c->parts_buf == BUF_NONE && c->out_buf == BUF_NONE &&
+		       c->file == OPENFILE_NONE;
 	return state < CONN_STATES_COUNT && (c->up == 0) == (up == UP_FREE) && up_fits(up, state) &&
 	       (state != CONN_BODY || c->head_len > 0) &&
 	       (c->parts_buf == BUF_NONE ||
@@ -81,8 +87,15 @@ static bool sound_place(const struct conns *cs, uint32_t i)
 static bool sound_lengths(const struct conn *c)
 {
 	return c->head_len <= c->in_len && c->scanned <= c->in_len - c->head_len &&
-	       c->out_off <= c->out_len && c->chunk.extra <= CHUNK_EXTRA_MAX &&
-	       (c->file_left == 0 || c->file != OPENFILE_NONE) && c->file_off <= INT64_MAX &&
+	       c->out_off <= c->out_len && c->chunk.extra <= CHUNK_EXTRA_MAX;
+}
+
+/* What is still to be sent of a file; or the place in a queue, which lies there as well. */
+static bool sound_wait(const struct conns *cs, const struct conn *c)
+{
+	if ((c->flags & CONN_QUEUED) != 0)
+		return cs->queues != NULL && c->queued.upstream < cs->settings->upstreams_count;
+	return (c->file_left == 0 || c->file != OPENFILE_NONE) && c->file_off <= INT64_MAX &&
 	       c->file_left <= INT64_MAX - c->file_off;
 }
 
@@ -110,7 +123,7 @@ static bool sound(const struct conns *cs, uint32_t i)
 	const struct conn *c = conn_at(cs, i);
 
 	return (c->flags & ~CONN_FLAGS_KNOWN) == 0 && sound_state(cs, i) && sound_place(cs, i) &&
-	       sound_lengths(c) &&
+	       sound_lengths(c) && sound_wait(cs, c) &&
 	       (c->file == OPENFILE_NONE || openfiles_claimable(&cs->files, c->file)) &&
 	       has_socket(cs, i) && claim_buffers(cs, c);
 }
@@ -189,6 +202,8 @@ static void keep(struct conns *cs, uint32_t i, uint64_t unserved_us)
 	board_add(&l->conns, 1);
 	conn_count_state(cs, (enum conn_state)row->state);
 	grant(c, row, unserved_us);
+	if ((c->flags & CONN_QUEUED) != 0)
+		queue_restore(cs->queues, i);
 	conn_settle(cs, i);
 	if (c->up != 0)
 		up_keep(cs->ups, c->up - 1, unserved_us);
@@ -262,6 +277,8 @@ static void forget_all(struct conns *cs)
 		addrs_free(cs->addrs);
 		cs->addrs = addrs_new(cs->max);
 	}
+	if (cs->queues != NULL)
+		queues_forget(cs->queues);
 	bufs_forget(&cs->bufs);
 	openfiles_forget(&cs->files);
 }

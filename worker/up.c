@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "worker/address.h"
+#include "worker/balance.h"
 #include "worker/peer.h"
+#include "worker/peer_load.h"
 
 static_assert(sizeof(struct up) <= 192, "a record of a connection to a peer grew");
 
@@ -72,6 +74,7 @@ void ups_forget(struct ups *us)
 	board_set(&us->cs->row->up_conns, 0);
 	board_set(&us->cs->row->up_idle, 0);
 	us->open = us->idle_all = 0;
+	us->reserved = UP_NONE;
 	us->free = us->doomed = UP_NONE;
 	timer_init(&us->timer, &us->up[0].timer, sizeof us->up[0], us->cs->clock->now_us);
 	for (uint32_t p = 0; p < us->cs->settings->peers_count; p++)
@@ -80,11 +83,13 @@ void ups_forget(struct ups *us)
 
 int ups_init(struct ups *us, struct conns *cs, struct arena *arena)
 {
-	*us = (struct ups){.cs = cs, .max = ups_max(cs->settings), .epoll_fd = -1};
+	*us = (struct ups){
+	    .cs = cs, .max = ups_max(cs->settings), .epoll_fd = -1, .reserved = UP_NONE};
 	us->up = arena_take(arena, ((size_t)us->max + 1) * sizeof us->up[0]);
 	us->legacy = arena_take(arena, sizeof *us->legacy);
 	us->idle = calloc((size_t)cs->settings->peers_count + 1, sizeof us->idle[0]);
-	if (us->up == NULL || us->legacy == NULL || us->idle == NULL)
+	us->balance = balance_new(cs->settings);
+	if (us->up == NULL || us->legacy == NULL || us->idle == NULL || us->balance == NULL)
 		return -1;
 	ups_forget(us);
 	return 0;
@@ -92,6 +97,8 @@ int ups_init(struct ups *us, struct conns *cs, struct arena *arena)
 
 void ups_free(struct ups *us)
 {
+	balance_free(us->balance);
+	us->balance = NULL;
 	free(us->idle);
 	us->idle = NULL;
 }
@@ -339,7 +346,13 @@ void up_assign(struct ups *us, uint32_t u, uint32_t conn)
 	struct up *up = up_at(us, u);
 	struct peer_traffic_row *t = peer_traffic(us, up->peer);
 
-	up_join(us, u, conn);
+	if (us->reserved == up->peer) {
+		us->reserved = UP_NONE; /* counted already */
+		up->conn = conn;
+		conn_at(us->cs, conn)->up = u + 1;
+	} else {
+		up_join(us, u, conn);
+	}
 	board_add(&t->requests, 1);
 	if (up->requests++ > 0) {
 		board_add(&t->reused, 1);
@@ -430,6 +443,7 @@ void up_close(struct ups *us, uint32_t u)
 
 void up_cancel(struct ups *us, uint32_t u)
 {
+	peer_time_cancelled(us, u);
 	board_add(&us->cs->row->up_cancelled, 1);
 	board_add(&peer_traffic(us, us->up[u].peer)->cancelled, 1);
 	up_close(us, u);

@@ -41,7 +41,8 @@ enum up_flag {
 	UP_ANSWERED = 1 << 8,   /* the response has begun towards the client */
 	UP_UPGRADE = 1 << 9,    /* the client asks for another protocol */
 	UP_READY = 1 << 10,     /* on the ready list */
-	UP_OTHER = 1 << 11      /* opened to the peer's other address, as the first one refused */
+	UP_OTHER = 1 << 11,     /* opened to the peer's other address, as the first one refused */
+	UP_STICKY = 1 << 12     /* the answer begins a session with this peer */
 };
 
 /* Flags of its way to another worker, at the other end of the word; and all that there are. A
@@ -49,7 +50,7 @@ enum up_flag {
 enum {
 	UP_ARRIVING = 1 << 14, /* idle: came from another worker and is not acknowledged yet */
 	UP_MOVING = 1 << 15,   /* idle: on its way to another worker, on no list of ours */
-	UP_FLAGS_KNOWN = ((1 << 12) - 1) | UP_ARRIVING | UP_MOVING
+	UP_FLAGS_KNOWN = ((1 << 13) - 1) | UP_ARRIVING | UP_MOVING
 };
 
 /* One connection to a peer. Times are CLOCK_MONOTONIC microseconds. Fields that must survive a
@@ -107,9 +108,14 @@ struct ups_legacy {
 	uint32_t numbers; /* given out */
 };
 
+struct balance_pool; /* worker/balance.h */
+
 struct ups {
 	struct conns *cs;
-	struct up *up; /* in the arena, by index */
+	struct balance_pool *balance; /* by upstream; what is looked up anew when it is old */
+	uint32_t reserved; /* peer that a place has been taken at for the next up_assign(), or
+			      UP_NONE */
+	struct up *up;     /* in the arena, by index */
 	struct ups_legacy *legacy;
 	uint32_t max;
 	uint32_t free;

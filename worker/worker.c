@@ -31,6 +31,7 @@
 #include "worker/http/proxy.h"
 #include "worker/http/serve.h"
 #include "worker/orphan.h"
+#include "worker/queue.h"
 #include "worker/standby.h"
 #include "worker/takeover.h"
 
@@ -77,6 +78,7 @@ struct worker {
 	struct acceptor acceptor;
 	struct accesslog log;
 	struct ups ups;
+	struct queues queues;
 	struct http *http;
 	int epoll_fd;
 	bool orphan;
@@ -181,6 +183,9 @@ static int start(struct worker *w)
 	if (ups_init(&w->ups, &w->conns, &w->arena) != 0)
 		return fail("records of connections to peers");
 	w->conns.ups = &w->ups;
+	if (queues_init(&w->queues, &w->conns) != 0)
+		return fail("queues of upstreams");
+	w->conns.queues = &w->queues;
 	if (accesslog_init(&w->log, s, &w->arena, w->env->log_fds, w->row) != 0)
 		return fail("access log");
 	w->http = calloc(1, sizeof *w->http);
@@ -823,6 +828,9 @@ static int wait_ms(const struct worker *w)
 		us = hang_us / 4;
 	us = timer_wait_us(&w->conns.timer, w->clock.now_us, us);
 	us = timer_wait_us(&w->ups.timer, w->clock.now_us, us);
+	/* Other workers make room, too. */
+	if (w->queues.waiting != 0 && us > QUEUE_LOOK_US)
+		us = QUEUE_LOOK_US;
 	us = acceptor_wait_us(&w->acceptor, us);
 	us = until(w, w->legacy->drain_us, us);
 	us = until(w, w->alone_us, us);
@@ -1011,6 +1019,8 @@ static void turn(struct worker *w)
 		serve_ready(w);
 	timer_run(&w->conns.timer, w->clock.now_us, fire, w);
 	timer_run(&w->ups.timer, w->clock.now_us, fire_up, w);
+	if (w->queues.waiting != 0)
+		proxy_queue_run(w->http);
 	ups_bury(&w->ups);
 	conns_bury(&w->conns);
 	give(w);
@@ -1044,6 +1054,7 @@ static void end(struct worker *w)
 	pages_free(&w->http->pages);
 	accesslog_free(&w->log);
 	acceptor_free(&w->acceptor);
+	queues_free(&w->queues);
 	ups_free(&w->ups);
 	conns_free(&w->conns);
 	arena_destroy(&w->arena);

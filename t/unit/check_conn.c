@@ -207,7 +207,8 @@ START_TEST(test_moves)
 	static const char *const allowed =
 	    "free>handshake free>head handshake>head handshake>free idle>head idle>linger "
 	    "idle>free head>body head>respond head>free body>respond body>free respond>send "
-	    "respond>idle respond>relay respond>linger respond>free send>respond send>idle "
+	    "respond>body respond>idle respond>relay respond>linger respond>free send>respond "
+	    "send>idle "
 	    "send>linger "
 	    "send>free relay>linger relay>free linger>free ";
 

@@ -424,7 +424,7 @@ static void spoil(int how, uint32_t i, uint32_t other)
 		c->fd = conn_at(&cs, other)->fd;
 		break;
 	case 26:
-		c->flags |= CONN_FLAGS_KNOWN + 1;
+		c->flags |= CONN_QUEUED; /* in a state in which nobody waits */
 		break;
 	case 27:
 		c->chunk.extra = UINT16_MAX;
@@ -435,13 +435,18 @@ static void spoil(int how, uint32_t i, uint32_t other)
 	case 29:
 		c->out_buf = c->in_buf;
 		break;
+	case 30: /* in a queue that there is not */
+		row->state = CONN_RESPOND;
+		c->flags |= CONN_QUEUED;
+		c->queued.upstream = 7;
+		break;
 	default:
 		ck_abort();
 	}
 }
 
 enum {
-	SPOILS = 30
+	SPOILS = 31
 };
 
 START_TEST(test_spoilt)

@@ -947,6 +947,11 @@ int forward_response(char *out, size_t size, const struct forward_response *f)
 	put_response_fields(&o, &p, &run);
 	if (p.r->status >= 200)
 		put_response_notes(&o, &p);
+	if (f->set_cookie) {
+		PUT(&o, "Set-Cookie: ");
+		put_text(&o, f->set_cookie);
+		PUT(&o, "\r\n");
+	}
 	put_settings(&o, &p.changes);
 	put_response_framing(&o, &p);
 	if (p.r->status == 101)

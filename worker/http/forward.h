@@ -86,6 +86,7 @@ struct forward_response {
 	bool head_request;
 	const char *date;       /* 29 bytes as in Date, used if the peer sent none; NULL: none */
 	const char *request_id; /* X-Request-Id for the client; replaces the peer's; NULL: none */
+	const char *set_cookie; /* Set-Cookie of our own, beside those of the peer; NULL: none */
 	/*
 	 * The end of the head: false: no Connection field and no blank line, as struct reply.head
 	 * says, the sender adds them. A 101 always has its Connection: upgrade, so that only the

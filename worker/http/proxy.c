@@ -13,6 +13,7 @@
 
 #include "worker/errlog.h"
 #include "worker/http/body.h"
+#include "worker/peer_load.h"
 
 /* What was kept for the client. */
 static void flush_down(struct http *h, uint32_t i)
@@ -177,6 +178,7 @@ void proxy_timer(struct http *h, uint32_t u)
 		return;
 	}
 	http_touch(h, i);
+	peer_time_cancelled(h->ups, u);
 	board_add(&h->cs->row->up_timeouts, 1);
 	board_add(&peer_traffic(h->ups, up->peer)->timeouts, 1);
 	exchange_expired(h, up->state == UP_CONNECT ? DEADLINE_CONNECT

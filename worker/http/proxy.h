@@ -30,6 +30,13 @@ void proxy_go_on(struct http *h, uint32_t i);
 /* A deadline of the client's record has passed. */
 void proxy_expire(struct http *h, uint32_t i, enum deadline d);
 
+/* A request that waits for a peer with room: its client did something, or its time is over. */
+void proxy_queued(struct http *h, uint32_t i);
+void proxy_queue_expire(struct http *h, uint32_t i);
+
+/* At the end of a turn: those that wait are given to peers that have room now. */
+void proxy_queue_run(struct http *h);
+
 /* epoll events of a connection to a peer, and its timer. */
 void proxy_event(struct http *h, uint32_t u, uint32_t events);
 void proxy_timer(struct http *h, uint32_t u);

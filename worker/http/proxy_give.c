@@ -14,6 +14,7 @@
 #include "worker/http/body.h"
 #include "worker/http/fastcgi.h"
 #include "worker/http/forward.h"
+#include "worker/peer_load.h"
 
 static bool is_idempotent(unsigned method)
 {
@@ -113,9 +114,9 @@ void proxy_await(struct http *h, uint32_t i, struct up *up)
 		proxy_set_deadline(h, up, 0);
 }
 
-/* Gives the request to the connection u. */
+/* Gives the request to the connection u. begins: a session with its peer. */
 static bool give(struct http *h, uint32_t i, const char *base, const struct reply_ctx *ctx,
-		 uint32_t u, unsigned tries)
+		 uint32_t u, unsigned tries, bool begins)
 {
 	struct up *up = up_at(h->ups, u);
 	struct iovec iov = {h->reply.text, 0};
@@ -124,6 +125,8 @@ static bool give(struct http *h, uint32_t i, const char *base, const struct repl
 	describe(h, up, base, ctx);
 	up->tries = (uint8_t)tries;
 	up->tried = h->tried;
+	if (begins)
+		up->flags |= UP_STICKY;
 	up_assign(h->ups, u, i);
 	if (tries > 1)
 		board_add(&peer_traffic(h->ups, up->peer)->retries, 1);
@@ -144,6 +147,7 @@ static enum step fail(struct http *h, uint32_t i, const char *base, int status)
 {
 	struct conn *c = conn_at(h->cs, i);
 
+	proxy_wait_over(h, i, QUEUE_LEFT);
 	if ((c->flags & CONN_BODY_OPEN) == 0)
 		return exchange_fail(h, i, base, status);
 	/* The rest of the request's body is not read. */
@@ -162,33 +166,64 @@ static enum step nobody(struct http *h, uint32_t i, const char *base, const stru
 	return step;
 }
 
+/* A peer with a place for the request, which is taken. */
+static uint32_t find_peer(struct http *h, uint32_t i, const char *base, const struct reply_ctx *ctx,
+			  uint32_t avoid, unsigned tries, bool *begins_out)
+{
+	const struct upstream *pool = &h->settings->upstreams[ctx->location->upstream];
+	uint64_t key = pool->balance == BALANCE_HASH ? proxy_hash_key(h, i, base, ctx) : 0;
+	uint32_t peer = BALANCE_NONE;
+
+	*begins_out = false;
+	if (pool->sticky_cookie != NULL) {
+		peer = proxy_session_peer(h, pool, base, begins_out);
+		if (peer != BALANCE_NONE && peer != avoid && peer_reserve(h->ups, peer))
+			return peer;
+		*begins_out |= peer != BALANCE_NONE && peer == avoid;
+	}
+	/* Others may have taken the last place since it was looked for. */
+	do {
+		peer = balance_pick(h->ups, pool, avoid, key);
+		if (tries > 1 && peer < BALANCE_FULL)
+			peer = proxy_untried(h, pool, peer);
+	} while (peer < BALANCE_FULL && !peer_reserve(h->ups, peer));
+	return peer;
+}
+
 /*
  * Finds a peer for the request and gives it to it. avoid: one that has just failed, or UINT32_MAX.
- * Returns STEP_AGAIN, or what an error's answer came to.
+ * Returns STEP_AGAIN, also if the request waits for a peer with room, or what an error's answer
+ * came to.
  */
 static enum step attempt(struct http *h, uint32_t i, const char *base, const struct reply_ctx *ctx,
 			 uint32_t avoid, unsigned tries, bool fresh)
 {
 	const struct upstream *pool = &h->settings->upstreams[ctx->location->upstream];
-	bool careful = !is_idempotent(h->req.method);
+	bool careful = !is_idempotent(h->req.method), begins;
 
-	uint64_t key = pool->balance == BALANCE_HASH ? proxy_hash_key(h, i, base, ctx) : 0;
-
+	if (pool->queue_size != 0 && proxy_must_wait(h, i, ctx->location->upstream))
+		return proxy_wait(h, i, ctx->location->upstream, tries) ? STEP_AGAIN
+									: nobody(h, i, base, pool);
 	for (; tries <= pool->retries + 1; tries++) {
 		uint32_t peer, u;
 
 		if (proxy_time_left(h, i) == PROXY_TIME_UP) {
+			proxy_wait_over(h, i, QUEUE_EXPIRED);
 			exchange_expired(h, DEADLINE_REQUEST);
 			return fail(h, i, base, 504);
 		}
-		peer = balance_pick(h->ups, pool, avoid, key);
-		if (peer == BALANCE_NONE)
+		peer = find_peer(h, i, base, ctx, avoid, tries, &begins);
+		if (peer == BALANCE_FULL && pool->queue_size != 0 &&
+		    proxy_wait(h, i, ctx->location->upstream, tries))
+			return STEP_AGAIN;
+		proxy_wait_over(h, i, peer < BALANCE_FULL ? QUEUE_GIVEN : QUEUE_LEFT);
+		if (peer >= BALANCE_FULL)
 			return nobody(h, i, base, pool);
-		if (tries > 1)
-			peer = proxy_untried(h, pool, peer);
 		u = up_take(h->ups, peer, fresh, careful);
 		if (u != UP_NONE)
-			return give(h, i, base, ctx, u, tries) ? STEP_AGAIN : fail(h, i, base, 500);
+			return give(h, i, base, ctx, u, tries, begins) ? STEP_AGAIN
+								       : fail(h, i, base, 500);
+		peer_unreserve(h->ups);
 		if (errno == ENOBUFS || errno == EMFILE || errno == ENFILE)
 			return fail(h, i, base, 503);
 		peer_failed(h->ups, peer);
@@ -300,7 +335,7 @@ bool proxy_write_anew(struct http *h, uint32_t i, struct up *up)
 	return proxy_write(h, up, &iov, 1);
 }
 
-static void repeat(struct http *h, uint32_t i, uint32_t avoid, unsigned tries, bool fresh)
+void proxy_resume(struct http *h, uint32_t i, uint32_t avoid, unsigned tries, bool fresh)
 {
 	struct reply_ctx ctx;
 	enum step step;
@@ -309,7 +344,6 @@ static void repeat(struct http *h, uint32_t i, uint32_t avoid, unsigned tries, b
 		proxy_answer(h, i, 502);
 		return;
 	}
-	board_add(&h->cs->row->up_retries, 1);
 	step = attempt(h, i, ctx.base, &ctx, avoid, tries, fresh);
 	/* A kept connection gives no event: what has come of the body goes on next turn. */
 	if (step == STEP_AGAIN && (conn_at(h->cs, i)->flags & CONN_BODY_OPEN) != 0)
@@ -331,12 +365,14 @@ void proxy_peer_failed(struct http *h, uint32_t u, int status, bool stale)
 		peer_failed(h->ups, peer);
 	}
 	up_close(h->ups, u);
-	if (again)
-		repeat(h, i, stale ? UINT32_MAX : peer, stale ? tries : tries + 1, stale);
-	else if (answered)
+	if (again) {
+		board_add(&h->cs->row->up_retries, 1);
+		proxy_resume(h, i, stale ? UINT32_MAX : peer, stale ? tries : tries + 1, stale);
+	} else if (answered) {
 		(void)exchange_abandon(h, i, CLOSE_ERROR, true);
-	else
+	} else {
 		proxy_answer(h, i, status);
+	}
 }
 
 void proxy_count_bad(struct http *h, const struct up *up)

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "worker/http/cookie.h"
+
 static uint64_t hash_bytes(const void *p, size_t len)
 {
 	const unsigned char *s = p;
@@ -21,24 +23,15 @@ static bool same_name(const char *a, size_t len, const char *name)
 	return strncasecmp(a, name, len) == 0 && name[len] == '\0';
 }
 
-/* The value of a cookie in a Cookie field (RFC 6265 4.2.1); len 0: it is not there. */
+/* The value of a cookie in a Cookie field; len 0: it is not there. */
 static struct http_span find_cookie(const char *base, struct http_span field, const char *name)
 {
-	const char *p = base + field.off, *end = p + field.len;
-	size_t len = strlen(name);
+	size_t at = 0, len;
+	const char *value = cookie_next(base + field.off, field.len, &at, name, &len);
 
-	while (p < end) {
-		const char *semicolon = memchr(p, ';', (size_t)(end - p));
-		const char *stop = semicolon != NULL ? semicolon : end;
-
-		while (p < stop && (*p == ' ' || *p == '\t'))
-			p++;
-		if ((size_t)(stop - p) > len && memcmp(p, name, len) == 0 && p[len] == '=')
-			return (struct http_span){(uint32_t)(p + len + 1 - base),
-						  (uint32_t)(stop - p - (ptrdiff_t)len - 1)};
-		p = semicolon != NULL ? semicolon + 1 : end;
-	}
-	return (struct http_span){0, 0};
+	if (value == NULL)
+		return (struct http_span){0, 0};
+	return (struct http_span){(uint32_t)(value - base), (uint32_t)len};
 }
 
 static uint64_t hash_field(const struct http *h, const struct upstream *pool, const char *base)

@@ -16,6 +16,7 @@
 #include "worker/http/piece.h"
 #include "worker/http/proxy.h"
 #include "worker/peer.h"
+#include "worker/queue.h"
 
 enum {
 	PROXY_HEAD_MOST = 32 * 1024,
@@ -72,6 +73,25 @@ enum {
 	PROXY_BY = INET6_ADDRSTRLEN + 10
 };
 const char *proxy_by(const struct http *h, uint32_t i, char by[PROXY_BY]);
+
+/*
+ * The peer that the request's cookie names, if that takes it still; else BALANCE_NONE. *begins_out:
+ * the answer is to begin a new session, with whatever peer it comes from.
+ */
+uint32_t proxy_session_peer(const struct http *h, const struct upstream *pool, const char *base,
+			    bool *begins_out);
+
+/* Others wait already, here or in other workers: are they before this request? */
+bool proxy_must_wait(const struct http *h, uint32_t i, uint32_t upstream);
+
+/* The request waits (or goes on waiting) for a peer with room. False: the queue is full. */
+bool proxy_wait(struct http *h, uint32_t i, uint32_t upstream, unsigned tries);
+
+/* If it did, it does no more: the state is what it was before. */
+void proxy_wait_over(struct http *h, uint32_t i, enum queue_end end);
+
+/* The request, whose head is kept in the record, is given to a peer: see attempt(). */
+void proxy_resume(struct http *h, uint32_t i, uint32_t avoid, unsigned tries, bool fresh);
 
 /* Goes to the peer; what its socket does not take is kept. False: there is no room for it. A peer
  * that is gone is noticed when it is read from. */

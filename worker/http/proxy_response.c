@@ -10,6 +10,7 @@
 
 #include "worker/http/fastcgi.h"
 #include "worker/http/forward.h"
+#include "worker/peer_load.h"
 
 /* What writing to the client came to, while there is more to come. False: it is over. */
 static bool passed(struct http *h, uint32_t i, enum send_result result)
@@ -158,12 +159,18 @@ ssize_t proxy_begin_response(struct http *h, uint32_t i, const char *base, char 
 				     .location = location_of(h, i),
 				     .head_request = up->method == HTTP_HEAD,
 				     .date = h->cs->clock->http_date,
-				     .request_id = told_id(h, i, id)};
+				     .request_id = told_id(h, i, id),
+				     .set_cookie = (up->flags & UP_STICKY) != 0
+						       ? h->settings->peers[up->peer].set_cookie
+						       : NULL};
 	struct piece p;
 	enum send_result result;
 	char text[PIECE_TEXT];
 	int head;
 
+	/* How long the client took to send its body says nothing of the peer. */
+	if (proxy_pool(h, up)->balance == BALANCE_LEAST_TIME && (up->flags & UP_BODY_SENT) == 0)
+		peer_time_note(h->ups, up->peer, proxy_now(h) - up->since_us, false);
 	up->body = (uint8_t)http_response_body(r, (enum http_method)up->method);
 	up->chunk = (struct chunk_state){0};
 	up->body_left = r->content_length;

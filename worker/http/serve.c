@@ -201,7 +201,7 @@ static void begin_head(struct http *h, uint32_t i)
 static bool needs_head(const struct http *h, uint32_t i)
 {
 	return conn_row(h->cs, i)->state == CONN_BODY || exchange_server(h, i)->log >= 0 ||
-	       conn_at(h->cs, i)->up != 0;
+	       conn_at(h->cs, i)->up != 0 || (conn_at(h->cs, i)->flags & CONN_QUEUED) != 0;
 }
 
 /* Serves the requests in base[0 .. len), which lies in scratch or in the record's buffer; keeps
@@ -429,9 +429,11 @@ static void step_on(struct http *h, uint32_t i)
 	case CONN_LINGER:
 		exchange_linger(h, i);
 		return;
+	case CONN_RESPOND:
+		proxy_queued(h, i);
+		return;
 	case CONN_FREE:
 	case CONN_HANDSHAKE:
-	case CONN_RESPOND:
 	case CONN_RELAY:
 	case CONN_STATES_COUNT:
 		return;
@@ -485,7 +487,8 @@ void http_event(struct http *h, uint32_t i, uint32_t events)
 		c->flags |= CONN_READABLE;
 	if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0)
 		c->flags |= CONN_PEER_DONE;
-	if ((sending || c->up != 0) && (events & (EPOLLHUP | EPOLLERR)) != 0)
+	if ((sending || c->up != 0 || (c->flags & CONN_QUEUED) != 0) &&
+	    (events & (EPOLLHUP | EPOLLERR)) != 0)
 		(void)exchange_abandon(h, i, CLOSE_CLIENT_ABORT, false);
 	else if (!sending || (events & EPOLLOUT) != 0)
 		step_on(h, i);
@@ -564,6 +567,10 @@ static void expire(struct http *h, uint32_t i, enum deadline d)
 		return;
 	if (conn_at(h->cs, i)->up != 0) {
 		proxy_expire(h, i, d);
+		return;
+	}
+	if ((conn_at(h->cs, i)->flags & CONN_QUEUED) != 0) {
+		proxy_queue_expire(h, i);
 		return;
 	}
 	exchange_expired(h, d);
