@@ -424,7 +424,8 @@ static void print_check(struct printer *p, const struct check_settings *c)
 
 static void print_upstream(struct printer *p, const struct upstream *u)
 {
-	static const char *const parts[] = {"deadlines", "keepalive", "retry_budget"};
+	static const char *const parts[] = {"deadlines", "keepalive", "retry_budget", "queue",
+					    "sticky"};
 
 	p->base[CONF_IN_UPSTREAM] = u;
 	fputc('\n', p->out);
@@ -432,6 +433,8 @@ static void print_upstream(struct printer *p, const struct upstream *u)
 	print_options(p, conf_schema_find(conf_schema(), "upstream")->inside);
 	print_hash(p, u);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (strcmp(parts[i], "sticky") == 0 && u->sticky_cookie == NULL)
+			continue;
 		open_section(p, parts[i], NULL);
 		print_options(p, table_in("upstream", parts[i]));
 		close_section(p);

@@ -70,6 +70,7 @@
 #define DEBUG_LOCATION_OPTIONS
 #endif
 
+static_assert(sizeof(enum same_site) == sizeof(int), "CHOICE_ENUM: written as an int");
 static_assert(sizeof(enum balance) == sizeof(int) && sizeof(enum proxy_forwarded) == sizeof(int) &&
 		  sizeof(enum proxy_form) == sizeof(int),
 	      "CHOICE_ENUM: written as an int");
@@ -91,7 +92,13 @@ static const char *const formats[] = {[LOG_COMBINED] = "combined",
 static const char *const balances[] = {[BALANCE_ROUND_ROBIN] = "round_robin",
 				       [BALANCE_LEAST_CONN] = "least_conn",
 				       [BALANCE_HASH] = "hash",
-				       [BALANCE_HASH + 1] = NULL};
+				       [BALANCE_LEAST_TIME] = "least_time",
+				       [BALANCE_LEAST_TIME + 1] = NULL};
+static const char *const same_sites[] = {[SAME_SITE_OFF] = "off",
+					 [SAME_SITE_LAX] = "lax",
+					 [SAME_SITE_STRICT] = "strict",
+					 [SAME_SITE_NONE] = "none",
+					 [SAME_SITE_NONE + 1] = NULL};
 static const char *const forwardeds[] = {[PROXY_FORWARDED_REPLACE] = "replace",
 					 [PROXY_FORWARDED_APPEND] = "append",
 					 [PROXY_FORWARDED_OFF] = "off",
@@ -273,6 +280,23 @@ static const struct conf_option upstream_retry_budget[] = {
     {.name = NULL},
 };
 
+static const struct conf_option upstream_queue[] = {
+    {COUNT("size", upstream, queue_size, "0", 0, 1000000)},
+    {DURATION("wait", upstream, queue_wait_us, "5s", 365 * DAY)},
+    {.name = NULL},
+};
+
+static const struct conf_option upstream_sticky[] = {
+    {STRING("cookie", CONF_TEXT, upstream, sticky_cookie, NULL)},
+    {DURATION("max_age", upstream, sticky_max_age_us, "1h", 365 * DAY)},
+    {STRING("path", CONF_TEXT, upstream, sticky_path, "/")},
+    {STRING("key", CONF_TEXT, upstream, sticky_key, NULL)},
+    {BOOL("secure", upstream, sticky_secure, "false")},
+    {BOOL("http_only", upstream, sticky_http_only, "true")},
+    {CHOICE_ENUM("same_site", upstream, sticky_same_site, same_site, "off", same_sites)},
+    {.name = NULL},
+};
+
 static const struct conf_option peer[] = {
     {COUNT("weight", peer, weight, "1", 1, 1000)},
     {COUNT("max_conns", peer, max_conns, "0", 0, 1000000)},
@@ -297,6 +321,8 @@ static const struct conf_option upstream[] = {
     {SECTION("retry_budget", upstream_retry_budget)},
     {SECTION("deadlines", upstream_deadlines)},
     {SECTION("keepalive", upstream_keepalive)},
+    {SECTION("queue", upstream_queue)},
+    {SECTION("sticky", upstream_sticky)},
     {SECTION("peer", peer), .titled = true},
     {INCLUDE},
     {.name = NULL},

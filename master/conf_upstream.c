@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "master/conf_health.h"
+#include "master/conf_sticky.h"
 #include "master/conf_value.h"
 #include "master/pool.h"
 #include "shm/suggest.h"
@@ -193,9 +194,24 @@ static void check_keepalive(struct conf_fill *f, cfg_t *sec, const struct upstre
 				 (uintmax_t)u->keepalive_idle_us / 1000);
 }
 
+/* Who waits for room in a peer that takes any number? */
+static void check_queue(struct conf_fill *f, cfg_t *sec, const struct upstream *u)
+{
+	if (u->queue_size == 0)
+		return;
+	for (uint32_t i = 0; i < u->peers_count; i++) {
+		if (f->s->peers[u->first_peer + i].max_conns != 0)
+			return;
+	}
+	conf_source_warn(f->src, conf_fill_at(part(sec, "queue"), "size"),
+			 "'queue' has no effect: no peer of upstream \"%s\" has max_conns",
+			 u->name);
+}
+
 static void fill_upstream(struct conf_fill *f, cfg_t *sec)
 {
-	static const char *const parts[] = {"deadlines", "keepalive", "check", "retry_budget"};
+	static const char *const parts[] = {"deadlines",    "keepalive", "check",
+					    "retry_budget", "queue",     "sticky"};
 	uint32_t n = add_upstream(f, sec, pool_strdup(f->pool, conf_tree_title(sec)));
 	struct upstream *u = &f->s->upstreams[n];
 	struct conf_index seen = {.pool = f->scratch};
@@ -219,6 +235,8 @@ static void fill_upstream(struct conf_fill *f, cfg_t *sec)
 	conf_health_fill(f, sec, part(sec, "check"), u);
 	check_peers(f, sec, u);
 	check_keepalive(f, sec, u);
+	conf_sticky_fill(f, part(sec, "sticky"), u);
+	check_queue(f, sec, u);
 }
 
 void conf_upstream_fill(struct conf_fill *f)

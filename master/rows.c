@@ -210,6 +210,7 @@ static void peer_name(const struct board *b, uint32_t row, const char *key)
 	board_set(&r->check_until_us, 0);
 	board_set(&r->checked_us, 0);
 	address_clear(b, row);
+	board_shared_set(&r->answer_time, 0);
 }
 
 static uint32_t *peer_used(const struct board *b, uint32_t row)
@@ -514,6 +515,9 @@ static void write_balance(char *out, size_t size, const struct upstream *u)
 	case BALANCE_LEAST_CONN:
 		snprintf(out, size, "least_conn");
 		break;
+	case BALANCE_LEAST_TIME:
+		snprintf(out, size, "least_time");
+		break;
 	case BALANCE_HASH:
 		snprintf(out, size, "hash:%s%s", of[u->hash_of],
 			 u->hash_name != NULL ? u->hash_name : "");
@@ -532,6 +536,7 @@ static void settle_upstreams(const struct board *b, const struct generation *g)
 		named[s->upstreams[i].row] = true;
 		board_write_begin(&r->seq);
 		write_balance(r->balance, sizeof(r->balance), &s->upstreams[i]);
+		r->queue_size = s->upstreams[i].queue_size;
 		board_write_end(&r->seq);
 	}
 	for (uint32_t row = 0; named && row < b->sizes.upstreams; row++) {

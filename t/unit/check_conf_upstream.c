@@ -113,7 +113,17 @@ static const struct text bad[] = {
      "2: peer: 'unix:app.sock' is not an absolute path (write \"unix:/run/x.sock\")"},
     {POOL("peer \"127.0.0.1:1\" { weight = 0 }") USE, "2: weight: 0 is less than 1"},
     {POOL("balance = random\npeer \"127.0.0.1:1\" { }") USE,
-     "2: balance: there is no 'random' (one of round_robin, least_conn, hash)"},
+     "2: balance: there is no 'random' (one of round_robin, least_conn, hash, least_time)"},
+    {POOL("sticky { max_age = 1m }\npeer \"127.0.0.1:1\" { }") USE,
+     "2: sticky: its cookie has no name (write cookie = \"NAME\")"},
+    {POOL("sticky { cookie = \"a b\"\npath = \"x;y\"\nkey = \"\"\nsame_site = some }\n"
+	  "peer \"127.0.0.1:1\" { }") USE,
+     "2: sticky: 'a b' is not the name of a cookie of at most 64 bytes\n"
+     "3: sticky: path: 'x;y' is not the path of a cookie of at most 255 bytes\n"
+     "4: sticky: the key is empty\n"
+     "5: same_site: there is no 'some' (did you mean 'none'?)"},
+    {POOL("queue { size = many }\npeer \"127.0.0.1:1\" { }") USE,
+     "2: size: 'many' is not a number from 0 to 1000000"},
     {POOL("balance = hash hash = \"colour\"\npeer \"127.0.0.1:1\" { }") USE,
      "2: hash: there is no 'colour' (one of \"address\", \"path\", \"header:NAME\", "
      "\"cookie:NAME\")"},
@@ -212,6 +222,10 @@ static const struct text doubtful[] = {
      "1: warning: all peers of upstream \"api\" are down: it can only answer 503"},
     {POOL("peer \"127.0.0.1:1\" { backup = true }") USE,
      "1: warning: all peers of upstream \"api\" are backups of none"},
+    {POOL("queue { size = 5 }\npeer \"127.0.0.1:1\" { }") USE,
+     "2: warning: 'queue' has no effect: no peer of upstream \"api\" has max_conns"},
+    {POOL("sticky { cookie = \"s\" same_site = none }\npeer \"127.0.0.1:1\" { }") USE,
+     "2: warning: sticky: browsers take no cookie with same_site = none without secure = true"},
     {POOL("peer \"127.0.0.1:1\" { }\nkeepalive { idle = 30s max_age = 20s }") USE,
      "3: warning: max_age (20000ms) is shorter than idle (30000ms), which it ends"},
     {POOL("peer \"127.0.0.1:1\" { }\ndeadlines { response = 20s between = 1s }")
@@ -279,7 +293,9 @@ static const char full[] =
     " peer \"[::1]:9002\" { backup = true }\n"
     " peer \"unix:/run/a.sock\" { down = true }\n"
     "}\n"
-    "upstream \"other\" { balance = least_conn peer \"127.0.0.1:9001\" { } }\n"
+    "upstream \"other\" { balance = least_conn peer \"127.0.0.1:9001\" { max_conns = 1 }\n"
+    " queue { size = 7 wait = 8s } sticky { cookie = \"SID\" max_age = 90s path = \"/p\"\n"
+    " secure = true same_site = strict key = \"a key\" } }\n"
     "server \"s\" { listen = { \"*:80\" }\n"
     " trust = { \"10.0.0.0/8\" } remove_response = { \"Server\" } forwarded = off\n"
     " location \"/a/\" { proxy = \"api\" rewrite = \"/b/\" proxy_host = \"peer\"\n"
@@ -306,6 +322,18 @@ static void expect_api(const struct settings *s)
 	ck_assert(u->keepalive_conns == 4 && u->keepalive_requests == 5 &&
 		  u->keepalive_idle_us == 6000000 && u->keepalive_max_age_us == 7000000);
 	ck_assert_int_eq(u->pos.line, 4);
+}
+
+static void expect_other(const struct settings *s)
+{
+	const struct upstream *u = &s->upstreams[1];
+
+	ck_assert(u->queue_size == 7 && u->queue_wait_us == 8000000);
+	ck_assert_str_eq(u->sticky_cookie, "SID");
+	ck_assert_str_eq(
+	    s->peers[u->first_peer].set_cookie,
+	    "SID=0189c71582df355b; Path=/p; Max-Age=90; Secure; HttpOnly; SameSite=Strict");
+	ck_assert_ptr_null(s->peers[0].set_cookie);
 }
 
 static void expect_peers(const struct settings *s)
@@ -339,6 +367,7 @@ START_TEST(test_full)
 	ck_assert_uint_eq(s->upstreams_count, 3); /* one is made, for both that name it */
 	expect_api(s);
 	expect_peers(s);
+	expect_other(s);
 	ck_assert_str_eq(s->upstreams[2].name, "127.0.0.1:9001");
 	ck_assert(s->upstreams[2].retries == 1 && s->upstreams[2].connect_us == 5000000 &&
 		  s->upstreams[2].keepalive_conns == 32 && s->upstreams[2].peers_count == 1);
