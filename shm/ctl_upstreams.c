@@ -15,6 +15,48 @@
 
 #define U64 "%" PRIu64
 
+/* Those that wait, or waited, for its peers. */
+struct queue {
+	uint64_t size, now, waited, full, expired, left;
+	uint64_t wait[HIST_BUCKETS];
+};
+
+static void load_queue(const struct ctl_named *n, struct queue *q)
+{
+	memset(q, 0, sizeof(*q));
+	q->size = reader_row_u64(&n->row, "queue_size");
+	if (n->traffic == NULL)
+		return;
+	q->now = ctl_named_sum(n, "queued");
+	q->waited = ctl_named_sum(n, "waited");
+	q->full = ctl_named_sum(n, "queue_full");
+	q->expired = ctl_named_sum(n, "queue_expired");
+	q->left = ctl_named_sum(n, "queue_left");
+	ctl_named_hist(n, "wait", q->wait);
+}
+
+static uint64_t wait_of(const struct queue *q, double share)
+{
+	return (uint64_t)(hist_quantile(q->wait, share) + 0.5);
+}
+
+static void queue_json(struct json *j, const struct ctl_named *n)
+{
+	struct queue q;
+
+	load_queue(n, &q);
+	json_object(j, "queue");
+	json_u64(j, "size", q.size);
+	json_u64(j, "now", q.now);
+	json_u64(j, "waited", q.waited);
+	json_u64(j, "full", q.full);
+	json_u64(j, "expired", q.expired);
+	json_u64(j, "left", q.left);
+	json_u64(j, "wait_p50_us", wait_of(&q, 0.5));
+	json_u64(j, "wait_p99_us", wait_of(&q, 0.99));
+	json_end(j);
+}
+
 /* Where its name leads. A board of an older version knows nothing of it. */
 static void load_address(const struct ctl *c, const struct ctl_named *n, struct ctl_peer *p)
 {
@@ -186,6 +228,7 @@ static int all_json(const struct ctl *c)
 		json_bool(&j, "used", reader_row_u64(&n.row, "used") != 0);
 		json_u64(&j, "retry_budget_exhausted",
 			 reader_row_u64(&n.row, "retry_budget_exhausted"));
+		queue_json(&j, &n);
 		peers_json(c, &j, n.name);
 		json_end(&j);
 	}
@@ -260,6 +303,44 @@ static void put_exhausted(const struct ctl *c)
 	ctl_named_free(&n);
 }
 
+static void put_queue(struct print_table *t, const char *upstream, const struct queue *q)
+{
+	char text[PRINT_SHORT];
+
+	print_cell(t, "%s", upstream);
+	print_cell(t, U64, q->size);
+	print_cell(t, U64, q->now);
+	print_cell(t, U64, q->waited);
+	print_cell(t, "%s", print_duration(wait_of(q, 0.5), text));
+	print_cell(t, "%s", print_duration(wait_of(q, 0.99), text));
+	print_cell(t, U64, q->full);
+	print_cell(t, U64, q->expired);
+	print_cell(t, U64, q->left);
+}
+
+/* For people, and if there is any queue: its upstream, and what came of those in it. */
+static int queues(struct ctl *c)
+{
+	static const char *const titles[] = {"QUEUE", "SIZE", "NOW",     "WAITED", "P50",
+					     "P99",   "FULL", "EXPIRED", "LEFT"};
+	struct print_table *t = NULL;
+	struct ctl_named n;
+	struct queue q;
+
+	for (bool ok = ctl_named_first(&n, c, "upstream", "name"); ok; ok = ctl_named_next(&n)) {
+		load_queue(&n, &q);
+		if (q.size == 0 && q.now + q.waited + q.full + q.expired + q.left == 0)
+			continue;
+		if (t == NULL) {
+			putchar('\n');
+			t = print_table_new(stdout, false, titles, "lrrrrrrrr");
+		}
+		put_queue(t, n.name, &q);
+	}
+	ctl_named_free(&n);
+	return t != NULL ? print_table_end(t, print_width(stdout)) : 0;
+}
+
 static struct print_table *table_new(const struct ctl *c)
 {
 	static const char *const titles[] = {"UPSTREAM", "PEER", "STATE",    "WEIGHT", "ACTIVE",
@@ -302,7 +383,10 @@ int ctl_upstreams(struct ctl *c)
 	ctl_named_free(&n);
 	if (table_end(c, t) != CTL_OK)
 		return CTL_USAGE;
-	if (!c->raw)
-		put_exhausted(c);
+	if (c->raw)
+		return CTL_OK;
+	if (queues(c) != 0)
+		return ctl_fail(c, CTL_USAGE, "%s", strerror(errno));
+	put_exhausted(c);
 	return CTL_OK;
 }
