@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Each way of spreading requests against its definition: 10,000 requests by 16 connections to 4 workers, and what each peer got.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/counts.sh"
+
+MANY=10000
+start_peers 4
+start_drover <<EOC
+workers = 4
+upstream "weights" {
+    peer "${PEER[0]}" { weight = 1 }
+    peer "${PEER[1]}" { weight = 2 }
+    peer "${PEER[2]}" { weight = 5 }
+    peer "${PEER[3]}" { backup = true }
+}
+upstream "least" {
+    balance = least_conn
+    peer "${PEER[0]}" { }
+    peer "${PEER[1]}" { }
+    peer "${PEER[2]}" { }
+    peer "${PEER[3]}" { backup = true }
+}
+upstream "time" {
+    balance = least_time
+    peer "${PEER[0]}" { }
+    peer "${PEER[1]}" { }
+    peer "${PEER[2]}" { }
+}
+upstream "one" {
+    balance = least_time
+    peer "${PEER[0]}" { max_fails = 0 }
+    peer "127.0.0.1:1" { down = true }
+}
+server "s" {
+    listen = { "127.0.0.1:0" }
+    keepalive { requests = 0 }
+    location "/weights/" { proxy = "weights"  rewrite = "/" }
+    location "/least/" { proxy = "least"  rewrite = "/" }
+    location "/time/" { proxy = "time"  rewrite = "/" }
+    location "/one/" { proxy = "one"  rewrite = "/" }
+}
+EOC
+
+# within A B PERCENT: of B.
+within() {
+	awk -v a="$1" -v b="$2" -v p="$3" 'BEGIN { d = a - b; exit !((d < 0 ? -d : d) <= b * p / 100) }'
+}
+
+# requests_of UPSTREAM: as the board says, of its peers, on one line.
+requests_of() {
+	ctl upstreams -H | awk -F '\t' -v u="$1" '$1 == u { printf "%s%s", (n++ ? " " : ""), $8 } END { print "" }'
+}
+
+# Weighted round robin: exact, since each turn of a round is taken once; one round is 8 turns.
+ok 'weighted round robin' asked $MANY /weights/x
+is "$(statuses)" "200=$MANY" 'all answered'
+is "$(counts)" '1250 2500 6250 0' 'by weight, to the request'
+is "$(requests_of weights)" '1250 2500 6250 0' 'and so says the board'
+asked 16 /weights/x -c 1
+is "$(cut -f 2 "$T/answers" | tr -d '\n')" "$(cut -f 2 "$T/answers" | head -n 8 | tr -d '\n' | sed 's/.*/&&/')" 'each round is like the one before'
+unlike "$(cut -f 2 "$T/answers" | tr -d '\n')" '2222' 'and the turns of a heavy peer do not come in a row'
+
+# Least connections: equal peers share; of one that takes 20 ms longer there is hardly more than one request in the hands of 16.
+tell_peers reset >/dev/null
+ok 'least connections' asked $MANY /least/x
+is "$(statuses)" "200=$MANY" 'all answered'
+for n in $(counts | cut -d ' ' -f 1-3); do ok "a third each: $n" within "$n" $((MANY / 3)) 10; done
+is "$(counts | cut -d ' ' -f 4)" 0 'nothing for the backup'
+tell_peers reset >/dev/null
+tell_peers delay/1/20 >/dev/null
+ok 'with a slow peer' asked $MANY /least/x
+read -r a b c d < <(counts)
+cmp_ok "$b" -lt $((MANY / 10)) "it gets little: $a $b $c"
+ok 'and the others the same' within "$a" "$c" 10
+is "$d" 0 'nothing for the backup'
+cmp_ok "$(counts 4 | cut -d ' ' -f 2)" -le 8 'no more in its hands than in those of others'
+
+# Least time: the slow one gets less than by connections, and recovers when it is fast again.
+tell_peers reset >/dev/null
+ok 'least time' asked $MANY /time/x
+is "$(statuses)" "200=$MANY" 'all answered'
+read -r a b c d < <(counts)
+cmp_ok "$b" -lt $((MANY / 50)) "the slow one gets hardly any: $a $b $c"
+cmp_ok "$b" -gt 0 'but it is tried'
+cmp_ok $((a < c ? a : c)) -gt $((MANY / 5)) 'the others share'
+tell_peers delay/1/0 >/dev/null
+tell_peers reset >/dev/null
+recovered() {
+	asked 1000 /time/x
+	[ "$(counts | cut -d ' ' -f 2)" -gt 300 ]
+}
+ok 'it recovers' wait_for 20 recovered
+# One that has never answered gets one request, not all: here by clients that give up.
+tell_peers delay/0/300 >/dev/null
+asked 20 /one/x -c 20
+is "$(statuses)" '200=20' 'the only peer gets all'
+tell_peers delay/0/0 >/dev/null
+
+stop_drover
+stop_peers
+done_testing
