@@ -28,10 +28,14 @@ static struct upstream_traffic_row *traffic_of(const struct queues *qs, uint32_t
 				      qs->cs->settings->upstreams[upstream].row);
 }
 
+static struct upstream_row *row_of(const struct queues *qs, uint32_t upstream)
+{
+	return board_upstream(qs->cs->board, qs->cs->settings->upstreams[upstream].row);
+}
+
 static uint64_t *shared_word(const struct queues *qs, uint32_t upstream)
 {
-	return &board_upstream(qs->cs->board, qs->cs->settings->upstreams[upstream].row)
-		    ->waiting_us;
+	return &row_of(qs, upstream)->waiting_us;
 }
 
 void queues_forget(struct queues *qs)
