@@ -156,6 +156,10 @@ static uint64_t largest(int k)
 		return 50;
 	if (numbers[k].offset == offsetof(struct up, chunk.extra))
 		return CHUNK_EXTRA_MAX;
+	if (numbers[k].offset == offsetof(struct up, fcgi.step))
+		return FCGI_HEADER + 1;
+	if (numbers[k].offset == offsetof(struct up, fcgi.held))
+		return 1;
 	return numbers[k].size == 8 ? UINT64_MAX : ((uint64_t)1 << 8 * numbers[k].size) - 1;
 }
 

@@ -168,8 +168,8 @@ START_TEST(test_broken_description)
 	BREAK("stride 0", table(2)->stride = 0);
 	BREAK("stride, small", table(2)->stride = 8);
 	BREAK("stride, huge", table(2)->stride = UINT32_MAX);
-	BREAK("rows", table(9)->rows = UINT32_MAX);
-	BREAK("one row more", table(9)->rows += 22);
+	BREAK("rows", table(header()->tables - 1)->rows = UINT32_MAX);
+	BREAK("a page of rows more", table(header()->tables - 1)->rows += 22);
 	BREAK("first_field", table(0)->first_field = header()->fields + 1);
 	BREAK("fields", table(0)->fields = UINT32_MAX);
 	BREAK("group_rows", table(9)->group_rows = table(9)->rows + 1);
