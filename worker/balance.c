@@ -305,8 +305,8 @@ static uint32_t choose(const struct choice *c, uint64_t key)
 	return round_robin(c);
 }
 
-/* Where the candidates cannot take it: the backup with the fewest requests, else the one that has
- * just failed, rather than none. */
+/* Where the candidates cannot take it: the backup with the fewest requests, else one that failed
+ * before, else the one that has just failed, rather than none. */
 static uint32_t overflow(const struct choice *c)
 {
 	const struct peer *peers = c->us->cs->settings->peers;
@@ -316,6 +316,11 @@ static uint32_t overflow(const struct choice *c)
 	for (uint32_t p = pool->first_peer; p < pool->first_peer + pool->peers_count; p++) {
 		if (peers[p].backup && p != c->avoid && peer_well(c->us, p) &&
 		    (best == BALANCE_NONE || peer_active(c->us, p) < peer_active(c->us, best)))
+			best = p;
+	}
+	for (uint32_t p = pool->first_peer;
+	     best == BALANCE_NONE && p < pool->first_peer + pool->peers_count; p++) {
+		if (p != c->avoid && peer_last_resort(c->us, p))
 			best = p;
 	}
 	if (best == BALANCE_NONE && c->avoid != UINT32_MAX && peer_well(c->us, c->avoid))

@@ -9,6 +9,10 @@
 #include "worker/health.h"
 #include "worker/peer_load.h"
 
+enum {
+	RETURN_US = 1000000 /* after its first failure; no pool turns faster than that */
+};
+
 struct peer_row *peer_row(const struct ups *us, uint32_t peer)
 {
 	return board_peer(us->cs->board, us->cs->settings->peers[peer].row);
@@ -62,14 +66,22 @@ static bool is_down_by_check(const struct ups *us, uint32_t peer, const struct p
 	       pool_of(us, peer)->check.on;
 }
 
-/* Neither configuration nor checks nor failures keep it from being used. */
-static bool is_fit(const struct ups *us, uint32_t peer, const struct peer_row *row)
+/* Neither configuration nor checks keep it from being used. */
+static bool is_there(const struct ups *us, uint32_t peer, const struct peer_row *row)
 {
 	const struct peer *p = &us->cs->settings->peers[peer];
-	uint64_t now = us->cs->clock->now_us;
 
-	return !p->down && address_known(us->cs->board, p) &&
-	       board_shared_get(&row->failed_until_us) <= now && !is_down_by_check(us, peer, row);
+	return !p->down && address_known(us->cs->board, p) && !is_down_by_check(us, peer, row);
+}
+
+static bool is_ejected(const struct ups *us, const struct peer_row *row)
+{
+	return board_shared_get(&row->failed_until_us) > us->cs->clock->now_us;
+}
+
+static bool is_fit(const struct ups *us, uint32_t peer, const struct peer_row *row)
+{
+	return is_there(us, peer, row) && !is_ejected(us, row);
 }
 
 /* Nor does the operator. A weight of 0 is like drain. */
@@ -84,6 +96,14 @@ bool peer_able(const struct ups *us, uint32_t peer)
 	const struct peer_row *row = peer_row(us, peer);
 
 	return is_fit(us, peer, row) && is_wanted(row);
+}
+
+bool peer_last_resort(const struct ups *us, uint32_t peer)
+{
+	const struct peer_row *row = peer_row(us, peer);
+
+	return is_ejected(us, row) && is_there(us, peer, row) && is_wanted(row) &&
+	       !peer_full(us, peer);
 }
 
 bool peer_well(const struct ups *us, uint32_t peer)
@@ -114,8 +134,32 @@ static bool may_go(const struct ups *us, uint32_t peer)
 	return gone + 1 <= pool->peers_count * 2 / 3;
 }
 
+/* All that was left of the pool fails as well: those that failed before may be well by now. Returns
+ * whether there is any. */
+static bool others_return(struct ups *us, uint32_t peer)
+{
+	static struct errlog_limit limit = {.burst = 10};
+	const struct upstream *pool = pool_of(us, peer);
+	uint64_t now = us->cs->clock->now_us;
+	uint32_t returned = 0;
+
+	for (uint32_t k = 0; k < pool->peers_count; k++) {
+		struct peer_row *row = peer_row(us, pool->first_peer + k);
+
+		if (pool->first_peer + k != peer && is_ejected(us, row) &&
+		    board_shared_get(&row->failed_us) + RETURN_US <= now)
+			returned += board_shared_set(&row->failed_until_us, 0) > now;
+	}
+	if (returned != 0)
+		errlog_limited(&limit, ERRLOG_WARN,
+			       "upstream \"%s\": what is left of it fails: %u peers that were left "
+			       "alone are tried again",
+			       pool->name, returned);
+	return returned != 0;
+}
+
 /* Leaves it alone, twice as long as the last time. Of several workers that come to it one does. */
-static void eject(struct ups *us, uint32_t peer, const char *why)
+static void eject(struct ups *us, uint32_t peer, bool fails_always, const char *why)
 {
 	static struct errlog_limit limit = {.burst = 60};
 	const struct peer *p = &us->cs->settings->peers[peer];
@@ -124,7 +168,9 @@ static void eject(struct ups *us, uint32_t peer, const char *why)
 	uint64_t now = us->cs->clock->now_us;
 	uint64_t until = board_shared_get(&row->failed_until_us), series, alone_us;
 
-	if (until > now || p->fail_us == 0 || !may_go(us, peer))
+	if (until > now || p->fail_us == 0)
+		return;
+	if (!may_go(us, peer) && (!fails_always || !others_return(us, peer) || !may_go(us, peer)))
 		return;
 	series = health_series(board_shared_get(&row->eject_series), until, now, p->fail_us,
 			       pool->eject_max_us);
@@ -154,7 +200,7 @@ static void count_in_row(struct ups *us, uint32_t peer)
 		before = 0;
 	}
 	if (before + 1 >= p->max_fails)
-		eject(us, peer, "too many failures in a row");
+		eject(us, peer, true, "too many failures in a row");
 }
 
 /* Of two workers that begin a half the faster one keeps the half before. */
@@ -174,7 +220,7 @@ static void count_rate(struct ups *us, const struct upstream *pool, uint32_t pee
 		return;
 	rate = health_rate(next, board_shared_get(&row->rate_before), now, pool->error_window_us);
 	if (rate.requests >= pool->error_requests && rate.percent >= pool->error_rate)
-		eject(us, peer, "too many errors among its requests");
+		eject(us, peer, false, "too many errors among its requests");
 }
 
 void peer_failed(struct ups *us, uint32_t peer)

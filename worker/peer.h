@@ -32,6 +32,9 @@ uint64_t peer_weight(const struct ups *us, uint32_t peer);
 /* Is it well, and meant to be used, with or without room for a request? */
 bool peer_able(const struct ups *us, uint32_t peer);
 
+/* Nothing but its failures of before keeps it from being used: rather this one than none. */
+bool peer_last_resort(const struct ups *us, uint32_t peer);
+
 /* May requests go to this peer now? It is able, and has fewer in hand than it may have. */
 bool peer_well(const struct ups *us, uint32_t peer);
 

@@ -386,7 +386,7 @@ static void peer_closed(struct http *h, uint32_t i, bool clean)
 static bool has_kept(const struct up *up)
 {
 	if (up->state == UP_HEAD)
-		return up->in_len > 0 && up->scanned == 0;
+		return up->in_len > 0 && up->scanned == 0 && !up->fcgi.on;
 	return !proxy_wants_trailers(&up->chunk) && (up->in_len > up->fcgi.held || up->fcgi.ended);
 }
 

@@ -29,5 +29,12 @@ uint32_t proxy_untried(const struct http *h, const struct upstream *pool, uint32
 			    peer_well(h->ups, p))
 				return p;
 		}
+	/* One that failed before may be well by now. */
+	for (uint32_t k = 1; k < count; k++) {
+		uint32_t p = pool->first_peer + (from + k) % count;
+
+		if (is_fresh(h, pool, p) && peer_last_resort(h->ups, p))
+			return p;
+	}
 	return peer;
 }
