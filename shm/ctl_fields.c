@@ -53,6 +53,8 @@ static void field_name(const struct board_table *t, const struct board_field *f,
 		snprintf(out, size, "%s", f->name);
 	else if (traffic != NULL)
 		snprintf(out, size, "%.*s.*.%s", (int)(traffic - t->name), t->name, f->name);
+	else if (strcmp(t->name, "peer_address") == 0)
+		snprintf(out, size, "peer.*.%s", f->name);
 	else if (strcmp(t->name, "listener") == 0 || strcmp(t->name, "server") == 0 ||
 		 strcmp(t->name, "upstream") == 0 || strcmp(t->name, "peer") == 0)
 		snprintf(out, size, "%.*s.*.%s", (int)length, t->name, f->name);

@@ -154,6 +154,22 @@ static int add_traffic(struct ctl_items *items, const char *prefix, const struct
 	return err;
 }
 
+/* Where a peer's name leads lies row by row beside the peers, and is told as theirs. */
+static int add_address(struct ctl_items *items, const char *prefix, const struct ctl_named *n)
+{
+	const struct board_table *t = reader_table(n->c->reader, "peer_address");
+	struct reader_row row = {.bytes = NULL};
+	int err = 0;
+
+	if (t == NULL || strcmp(n->table->name, "peer") != 0 ||
+	    reader_row_u64(&n->row, "named") == 0)
+		return 0;
+	if (reader_copy(n->c->reader, t, n->row.index, &row) >= 0)
+		err = add_row(items, prefix, n->name, &row, "seq");
+	reader_row_free(&row);
+	return err;
+}
+
 static int add_named(const struct ctl *c, struct ctl_items *items, const char *table,
 		     const char *key, const char *prefix)
 {
@@ -165,6 +181,8 @@ static int add_named(const struct ctl *c, struct ctl_items *items, const char *t
 		err = add_row(items, prefix, n.name, &n.row, key);
 		if (err == 0 && n.traffic != NULL)
 			err = add_traffic(items, prefix, &n);
+		if (err == 0)
+			err = add_address(items, prefix, &n);
 	}
 	ctl_named_free(&n);
 	return err;

@@ -114,12 +114,12 @@ ok 'a daemon that is well' wait_for 10 well || diag "$OUT"
 is "$(ctl doctor -i 0.1 | grep -c '^All is well')" 1 'is called well'
 is "$(ctl doctor -i 0.1 -a -H | awk -F '\t' '$1 == "warning" || $1 == "critical"' | wc -l)" 0 'no check complains'
 checks=$(ctl doctor -i 0.1 -a -H | cut -f 2 | sort -u | wc -l)
-is "$checks" 18 'all checks were made'
+is "$checks" 20 'all checks were made'
 is "$(ctl doctor -a -i 0.1 | awk 'length > 80' | wc -l)" 0 'no line is longer than 80 columns'
 ctl doctor -i 0.1 -j >"$T/json"
 is "$(perl -MJSON::PP -0777 -ne '
 	my $d = decode_json($_);
-	print join " ", $d->{command}, $d->{severity}, scalar(grep { defined $_->{check} && defined $_->{do} } @{$d->{findings}}) >= 18 ? "all" : "few"' \
+	print join " ", $d->{command}, $d->{severity}, scalar(grep { defined $_->{check} && defined $_->{do} } @{$d->{findings}}) >= 20 ? "all" : "few"' \
 	"$T/json")" 'doctor fine all' 'JSON'
 fails 'an argument that is none is refused' ctl doctor nonsense
 fails 'and so is an upstream without a port' ctl doctor upstream=127.0.0.1

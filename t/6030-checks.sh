@@ -96,7 +96,7 @@ like "$(ctl doctor -i 0.1 2>&1)" 'down by their checks: .*unwanted status 500' '
 # A prober that hangs: what it knew counts no longer than it says.
 OLD=$(prober_pid)
 kill -STOP "$OLD"
-expect_state http "$PEER_a" up
+for peer in "$PEER_a" "$PEER_b" "$PEER_c"; do expect_state http "$peer" up; done
 is "$(answers / 6)" 'a:2 b:2 c:2' 'what a stopped prober knew grows old: requests go there again'
 kill -CONT "$OLD"
 expect_state http "$PEER_a" 'down (check)'

@@ -193,9 +193,10 @@ finish "$B"
 is "$(sed 's/ .*//' "$T/hold.$((HOLDS - 1)).out" "$T/hold.$HOLDS.out" | tr '\n' ' ')" '200 200 ' 'those that waited are answered'
 is "$(counts | cut -d ' ' -f 4)" 3 'once each'
 
-# A worker that is killed leaves its queue to the standby.
+# A worker that is killed leaves its queue to the standby, with what is in hand.
 tell_peers reset >/dev/null
 hold /one/for/60000
+HOLDER=$PID
 ok 'one is in hand' in_hand 1
 hold /one/early
 A=$PID
@@ -204,6 +205,9 @@ hold /one/late
 B=$PID
 waits one 2
 kill -KILL "$(worker_pids)"
+expect_stat upstream.one.queued -eq 2
+ok 'one is in hand still' in_hand 1
+kill "$HOLDER"
 finish "$A"
 finish "$B"
 is "$(sed 's/ .*//' "$T/hold.$((HOLDS - 1)).out" "$T/hold.$HOLDS.out" | tr '\n' ' ')" '200 200 ' 'those that waited are answered'

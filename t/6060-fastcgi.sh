@@ -92,7 +92,7 @@ TCP=127.0.0.1:$(free_port)
 	for pool in "one $T/php.sock" "two $TCP"; do
 		printf '[%s]\nlisten = %s\n' ${pool}
 		[ "$(id -u)" -ne 0 ] || printf 'user = root\ngroup = root\n'
-		printf 'pm = static\npm.max_children = 2\nphp_admin_value[upload_max_filesize] = 64M\nphp_admin_value[post_max_size] = 64M\n'
+		printf 'pm = static\npm.max_children = 3\nphp_admin_value[upload_max_filesize] = 64M\nphp_admin_value[post_max_size] = 64M\n'
 		printf 'php_admin_value[upload_tmp_dir] = %s\nphp_admin_value[output_buffering] = 0\nphp_admin_flag[display_errors] = off\nphp_admin_flag[log_errors] = on\nphp_admin_value[memory_limit] = 64M\n' "$T/tmp"
 	done
 } >"$T/fpm.conf"
