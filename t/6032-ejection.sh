@@ -29,13 +29,22 @@ upstream "slow" {
     peer "$PEER_a" { max_fails = 1  fail_time = 100ms }
     peer "$PEER_b" { max_fails = 1  fail_time = 100ms }
 }
+upstream "long" {
+    retries = 1
+    peer "$PEER_a" { max_fails = 1  fail_time = 1h }
+    peer "$PEER_b" { max_fails = 1  fail_time = 1h }
+    peer "$PEER_c" { max_fails = 1  fail_time = 1h }
+}
 server "site" {
     listen = { "127.0.0.1:0" }
     location "/" { proxy = "rows" }
     location "/rate/" { proxy = "rate" }
     location "/slow/" { proxy = "slow" }
+    location "/long/" { proxy = "long" }
 }
 EOT
+
+others_serve() { answers /long/ 3 >/dev/null; state_is long "$PEER_c" ejected; }
 
 # Failures in a row.
 feels a serve drop
@@ -59,6 +68,19 @@ answers / 60 >/dev/null
 gone=$(ctl upstreams -H | awk -F '\t' '$1 == "rows" && $3 == "ejected"' | wc -l)
 cmp_ok "$gone" -le 2 'at least one of three is kept'
 for peer in a b c; do feels "$peer" serve; done
+
+# Two were left alone for long and are well by now; when the last one fails, they serve.
+for peer in a b; do feels "$peer" serve drop; done
+answers /long/ 12 >/dev/null
+for peer in "$PEER_a" "$PEER_b"; do expect_state long "$peer" ejected; done
+for peer in a b; do feels "$peer" serve; done
+is "$(answers /long/ 12)" 'c:12' 'they are left alone'
+feels c serve drop
+is "$(answers /long/ 3 | grep -o '[ab]:' | wc -l)" 1 'a request that the last one fails goes to one of them'
+wait_for 10 others_serve
+is "$(answers /long/ 12)" 'a:6 b:6' 'which take its place'
+expect_state long "$PEER_c" ejected
+feels c serve
 
 # By rate: 503s of the peer itself.
 feels a serve status 503
