@@ -145,7 +145,7 @@ is "$(grep -c 'temp_dir.*answers wait' "$T/stderr")" 1 'said once'
 mkdir -m 777 "$T/temp"
 # A disk that is full.
 if mount -t tmpfs -o size=1m none "$T/temp" 2>/dev/null; then
-	trap 'umount "$T/temp" 2>/dev/null; at_exit' EXIT
+	trap 'ended=$?; umount "$T/temp" 2>/dev/null; (exit "$ended"); at_exit' EXIT
 	# After a failure no file is tried for a second: a new worker knows of none.
 	ok 'another reload' ctl reload
 	errors=$(stat_of buffer_errors)
@@ -155,6 +155,7 @@ if mount -t tmpfs -o size=1m none "$T/temp" 2>/dev/null; then
 	done_is full $BIG
 	wait_for 10 free_temp
 	umount "$T/temp"
+	trap at_exit EXIT
 else
 	skip 'a disk that is full' 'no leave to mount'
 fi

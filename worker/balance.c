@@ -351,6 +351,9 @@ uint32_t balance_pick(struct ups *us, const struct upstream *pool, uint32_t avoi
 		const struct choice c = {us, pool, look(us, pool, looks > 0), avoid};
 		uint32_t k = c.b->count != 0 ? choose(&c, key) : NOBODY, p;
 
+		/* Somebody may have come back since the last look. */
+		if (k == NOBODY && looks == 0 && c.b->seen_us != us->cs->clock->now_us)
+			continue;
 		if (k == NOBODY)
 			return without(&c);
 		p = c.b->candidates[k].peer;
