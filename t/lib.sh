@@ -254,9 +254,19 @@ ctl() {
 	"$BUILD/droverctl" -r "$RUN" "$@" 9<&-
 }
 
+# look ARGS: droverctl for helpers that only wait, often and in many places. Under a sanitizer, where each start of a program
+# costs so much that waiting would be most of what a run does, it is that of the plain build, if there is one.
+LOOK=$BUILD/droverctl
+case $BUILD in
+*build/asan | *build/ubsan | *build/tsan) [ ! -x "$ROOT/build/droverctl" ] || LOOK=$ROOT/build/droverctl ;;
+esac
+look() {
+	"$LOOK" -r "$RUN" "$@" 9<&-
+}
+
 # stat_of NAME: the sum of all rows of this name; nothing, and failure, if there is none.
 stat_of() {
-	ctl stat -H "$1" 2>/dev/null | awk -v name="$1" \
+	look stat -H "$1" 2>/dev/null | awk -v name="$1" \
 		'$1 == name { sum += $2; n++ } END { if (n == 0) exit 1; printf "%.0f\n", sum }'
 }
 
@@ -278,13 +288,13 @@ expect_stat() {
 # port_of [N]: the port that listener N (from 1) is bound to.
 port_of() {
 	local address
-	address=$(ctl listeners -H | awk -F '\t' -v n="${1:-1}" 'NR == n { print $1 }')
+	address=$(look listeners -H | awk -F '\t' -v n="${1:-1}" 'NR == n { print $1 }')
 	[ -n "$address" ] && printf '%s\n' "${address##*:}"
 }
 
 # worker_pids [STATE]: of the workers in that state (ready).
 worker_pids() {
-	ctl workers -H | awk -F '\t' -v state="${1:-ready}" '$4 == state && $3 > 0 { print $3 }'
+	look workers -H | awk -F '\t' -v state="${1:-ready}" '$4 == state && $3 > 0 { print $3 }'
 }
 
 drover_is_ready() {
