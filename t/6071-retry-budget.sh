@@ -6,6 +6,7 @@
 . "$(dirname "$0")/peers.sh"
 
 peer one 127.0.0.1:0
+peer two 127.0.0.1:0
 DEAD=127.0.0.1:$(free_port)
 allow_log 'peer .* of upstream'
 start_drover <<EOF
@@ -31,6 +32,10 @@ upstream "kept" {
     retry_budget { percent = 0  min = 0 }
     peer "$PEER_one" { max_fails = 0 }
 }
+upstream "restarted" {
+    retries = 0
+    peer "$PEER_two" { max_fails = 0 }
+}
 upstream "half" {
     peer "$DEAD" { max_fails = 0 }
     peer "$PEER_one" { max_fails = 0 }
@@ -41,6 +46,7 @@ server "site" {
     location "/few/" { proxy = "few"  rewrite = "/" }
     location "/none/" { proxy = "none"  rewrite = "/" }
     location "/kept/" { proxy = "kept"  rewrite = "/" }
+    location "/restarted/" { proxy = "restarted"  rewrite = "/" }
     location "/half/" { proxy = "half"  rewrite = "/" }
 }
 EOF
@@ -86,5 +92,40 @@ before=$(asked one 'PUT /drop')
 got 'PUT with a body that has been sent' /drop 502 - -X PUT -d x
 is $(($(asked one 'PUT /drop') - before)) 1 'is not sent again, either'
 fds_check 2
+# What cannot be sent twice is not sent on a kept connection that its peer has closed in the same turn: the request lies there
+# first, then the peer is gone and comes back.
+cat >"$T/put.pl" <<'EOP'
+use strict; use warnings; use IO::Socket::INET;
+$| = 1;
+my $s = IO::Socket::INET->new(PeerAddr => $ARGV[0]) or die "connect: $!\n";
+sub answer { my $in = ''; while ($in !~ /\r\n\r\n.*$_[0]/s) { sysread $s, $in, 4096, length $in or last } $in }
+print $s "GET /restarted/name HTTP/1.1\r\nHost: x\r\n\r\n";
+answer 'two';
+print "ready\n";
+open my $go, '<', $ARGV[1] or die;
+<$go>;
+print $s "PUT /restarted/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello";
+print "sent\n";
+print substr(answer('hello'), 0, 12), "\n";
+EOP
+mkfifo "$T/go"
+exec 6<>"$T/go"
+spawn put perl "$T/put.pl" "127.0.0.1:$PORT" "$T/go"
+PUT=$PID
+wait_for 10 grep -q '^ready' "$T/put.out"
+mapfile -t all < <(worker_pids)
+kill -STOP "${all[@]}"
+printf 'go\n' >&6
+wait_for 10 grep -q '^sent' "$T/put.out"
+kill "$PID_two"
+finish "$PID_two"
+peer two "$PEER_two"
+kill -CONT "${all[@]}"
+finish "$PUT"
+exec 6>&-
+like "$(cat "$T/put.out")" 'HTTP/1.1 200' 'a PUT beside a closed connection'
+kill "$PID_two"
+finish "$PID_two"
+
 kill "$PID_one"; finish "$PID_one"
 done_testing

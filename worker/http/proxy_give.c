@@ -22,6 +22,12 @@ static bool is_idempotent(unsigned method)
 	       method == HTTP_PUT || method == HTTP_DELETE;
 }
 
+/* A body is not kept: once some of it has been sent the request cannot be sent again. */
+static bool may_be_sent_twice(const struct http_request *req)
+{
+	return is_idempotent(req->method) && !req->chunked && req->content_length == 0;
+}
+
 const char *proxy_address_of(const struct conn_row *row, char text[INET6_ADDRSTRLEN])
 {
 	if (row->family == 4)
@@ -199,7 +205,7 @@ static enum step attempt(struct http *h, uint32_t i, const char *base, const str
 			 uint32_t avoid, unsigned tries, bool fresh)
 {
 	const struct upstream *pool = &h->settings->upstreams[ctx->location->upstream];
-	bool careful = !is_idempotent(h->req.method), begins;
+	bool careful = !may_be_sent_twice(&h->req), begins;
 
 	if (pool->queue_size != 0 && proxy_must_wait(h, i, ctx->location->upstream))
 		return proxy_wait(h, i, ctx->location->upstream, tries) ? STEP_AGAIN
