@@ -254,19 +254,19 @@ ctl() {
 	"$BUILD/droverctl" -r "$RUN" "$@" 9<&-
 }
 
-# look ARGS: droverctl for helpers that only wait, often and in many places. Under a sanitizer, where each start of a program
+# ctl_plain ARGS: droverctl for helpers that only wait, often and in many places. Under a sanitizer, where each start of a program
 # costs so much that waiting would be most of what a run does, it is that of the plain build, if there is one.
-LOOK=$BUILD/droverctl
+CTL_PLAIN=$BUILD/droverctl
 case $BUILD in
-*build/asan | *build/ubsan | *build/tsan) [ ! -x "$ROOT/build/droverctl" ] || LOOK=$ROOT/build/droverctl ;;
+*build/asan | *build/ubsan | *build/tsan) [ ! -x "$ROOT/build/droverctl" ] || CTL_PLAIN=$ROOT/build/droverctl ;;
 esac
-look() {
-	"$LOOK" -r "$RUN" "$@" 9<&-
+ctl_plain() {
+	"$CTL_PLAIN" -r "$RUN" "$@" 9<&-
 }
 
 # stat_of NAME: the sum of all rows of this name; nothing, and failure, if there is none.
 stat_of() {
-	look stat -H "$1" 2>/dev/null | awk -v name="$1" \
+	ctl_plain stat -H "$1" 2>/dev/null | awk -v name="$1" \
 		'$1 == name { sum += $2; n++ } END { if (n == 0) exit 1; printf "%.0f\n", sum }'
 }
 
@@ -288,13 +288,13 @@ expect_stat() {
 # port_of [N]: the port that listener N (from 1) is bound to.
 port_of() {
 	local address
-	address=$(look listeners -H | awk -F '\t' -v n="${1:-1}" 'NR == n { print $1 }')
+	address=$(ctl_plain listeners -H | awk -F '\t' -v n="${1:-1}" 'NR == n { print $1 }')
 	[ -n "$address" ] && printf '%s\n' "${address##*:}"
 }
 
 # worker_pids [STATE]: of the workers in that state (ready).
 worker_pids() {
-	look workers -H | awk -F '\t' -v state="${1:-ready}" '$4 == state && $3 > 0 { print $3 }'
+	ctl_plain workers -H | awk -F '\t' -v state="${1:-ready}" '$4 == state && $3 > 0 { print $3 }'
 }
 
 drover_is_ready() {
