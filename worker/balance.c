@@ -320,7 +320,8 @@ static uint32_t overflow(const struct choice *c)
 	}
 	for (uint32_t p = pool->first_peer;
 	     best == BALANCE_NONE && p < pool->first_peer + pool->peers_count; p++) {
-		if (p != c->avoid && peer_last_resort(c->us, p))
+		if (p != c->avoid &&
+		    (peer_last_resort(c->us, p) || (!peers[p].backup && peer_well(c->us, p))))
 			best = p;
 	}
 	if (best == BALANCE_NONE && c->avoid != UINT32_MAX && peer_well(c->us, c->avoid))
@@ -347,21 +348,18 @@ static uint32_t without(const struct choice *c)
 
 uint32_t balance_pick(struct ups *us, const struct upstream *pool, uint32_t avoid, uint64_t key)
 {
-	for (int looks = 0; looks < 2; looks++) {
-		const struct choice c = {us, pool, look(us, pool, looks > 0), avoid};
-		uint32_t k = c.b->count != 0 ? choose(&c, key) : NOBODY, p;
+	struct choice c = {us, pool, look(us, pool, false), avoid};
 
-		/* Somebody may have come back since the last look. */
-		if (k == NOBODY && looks == 0 && c.b->seen_us != us->cs->clock->now_us)
-			continue;
-		if (k == NOBODY)
-			return without(&c);
-		p = c.b->candidates[k].peer;
-		/* It may have failed since the last look. */
-		if (peer_able(us, p))
-			return p;
+	for (int looks = 0; looks < 2; looks++) {
+		uint32_t k = c.b->count != 0 ? choose(&c, key) : NOBODY;
+
+		/* It may have failed since the last look, others may have come back. */
+		if (k != NOBODY && peer_able(us, c.b->candidates[k].peer))
+			return c.b->candidates[k].peer;
+		if (looks == 0)
+			c.b = look(us, pool, true);
 	}
-	return BALANCE_NONE;
+	return without(&c);
 }
 
 bool balance_is_full(struct ups *us, const struct upstream *pool)
