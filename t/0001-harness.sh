@@ -177,6 +177,9 @@ finish "$PID"
 is "$STATUS" 3 "STATUS"
 is "$(cat "$T/three.out")" out "the output"
 spawn sleeper sleep 1000
+# Before that it is a shell, which may lose a signal.
+is_sleep() { [ "$(cat "/proc/$PID/comm")" = sleep ]; }
+wait_for 5 is_sleep
 finish "$PID" 0
 is "$STATUS" 124 "still there"
 kill "$PID"

@@ -45,7 +45,7 @@ REPLY=$(client '
 	syswrite $s, "POST /sink HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc";
 	my $first = heard(.5);
 	syswrite $s, "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n";
-	print heard(.5), "|";
+	print heard(.2), "|";
 	syswrite $s, "abc";
 	print heard(2)')
 unlike "$REPLY" '100 Continue' 'no leave to send a body to a client that did not ask'
