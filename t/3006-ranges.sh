@@ -112,7 +112,8 @@ is "$STATUS $(field Content-Range)" '416 bytes */0' 'an empty file has no range'
 
 # A reader that takes nothing until the response has stopped in the middle, and then little by little.
 stopped() {
-	[ -n "$(ctl conns -H state=send)" ] && sent=$(ctl conns -H state=send | cut -f 9) && [ "$sent" = "${before:-}" ]
+	sent=$(ctl conns -H state=send | cut -f 9)
+	[ -n "$sent" ] && [ "$sent" = "${before:-}" ]
 	local same=$?
 	before=${sent:-}
 	return $same
