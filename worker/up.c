@@ -75,6 +75,7 @@ void ups_forget(struct ups *us)
 	board_set(&us->cs->row->up_idle, 0);
 	us->open = us->idle_all = 0;
 	us->reserved = UP_NONE;
+	us->served = UP_NONE;
 	us->free = us->doomed = UP_NONE;
 	timer_init(&us->timer, &us->up[0].timer, sizeof us->up[0], us->cs->clock->now_us);
 	for (uint32_t p = 0; p < us->cs->settings->peers_count; p++)
@@ -83,8 +84,11 @@ void ups_forget(struct ups *us)
 
 int ups_init(struct ups *us, struct conns *cs, struct arena *arena)
 {
-	*us = (struct ups){
-	    .cs = cs, .max = ups_max(cs->settings), .epoll_fd = -1, .reserved = UP_NONE};
+	*us = (struct ups){.cs = cs,
+			   .max = ups_max(cs->settings),
+			   .epoll_fd = -1,
+			   .reserved = UP_NONE,
+			   .served = UP_NONE};
 	us->up = arena_take(arena, ((size_t)us->max + 1) * sizeof us->up[0]);
 	us->legacy = arena_take(arena, sizeof *us->legacy);
 	us->idle = calloc((size_t)cs->settings->peers_count + 1, sizeof us->idle[0]);
@@ -360,16 +364,29 @@ void up_assign(struct ups *us, uint32_t u, uint32_t conn)
 	}
 }
 
+static void uncount_active(struct ups *us, uint32_t u)
+{
+	less(&peer_traffic(us, us->up[u].peer)->active);
+	(void)board_shared_add(&peer_row(us, us->up[u].peer)->active, (uint64_t)-1);
+}
+
+void up_served(struct ups *us, uint32_t u)
+{
+	uncount_active(us, u);
+	us->served = u;
+}
+
 void up_part(struct ups *us, uint32_t u)
 {
 	struct up *up = up_at(us, u);
 
 	if (up->conn == CONN_NONE)
 		return;
+	if (us->served != u)
+		uncount_active(us, u);
+	us->served = UP_NONE;
 	conn_at(us->cs, up->conn)->up = 0;
 	up->conn = CONN_NONE;
-	less(&peer_traffic(us, up->peer)->active);
-	(void)board_shared_add(&peer_row(us, up->peer)->active, (uint64_t)-1);
 }
 
 int up_connected(struct ups *us, uint32_t u)

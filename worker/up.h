@@ -115,6 +115,7 @@ struct ups {
 	struct balance_pool *balance; /* by upstream; what is looked up anew when it is old */
 	uint32_t reserved; /* peer that a place has been taken at for the next up_assign(), or
 			      UP_NONE */
+	uint32_t served;   /* see up_served(); UP_NONE but within a turn */
 	struct up *up;     /* in the arena, by index */
 	struct ups_legacy *legacy;
 	uint32_t max;
@@ -169,6 +170,10 @@ uint32_t up_take(struct ups *us, uint32_t peer, bool fresh, bool careful);
  * or up_close(). */
 void up_assign(struct ups *us, uint32_t u, uint32_t conn);
 void up_part(struct ups *us, uint32_t u);
+
+/* The peer's response is whole, and is about to be sent and up_release()d: the peer has nothing in
+ * hand any more. Said before the client gets it, since who asks again may ask another worker. */
+void up_served(struct ups *us, uint32_t u);
 
 /*
  * Handover. A record for a connection that another worker had: `from` holds what travelled, with

@@ -212,6 +212,8 @@ ssize_t proxy_begin_response(struct http *h, uint32_t i, const char *base, char 
 	if (p.whole && (c->flags & CONN_BODY_OPEN) != 0)
 		exchange_last(c, CLOSE_ERROR);
 	exchange_received(h, i);
+	if (p.whole)
+		up_served(h->ups, c->up - 1);
 	result = exchange_begin(h, i, (up->flags & UP_OLD_CLIENT) != 0, NULL, 0);
 	if (p.whole) {
 		complete(h, i, result, len - p.used);
@@ -245,6 +247,8 @@ static ssize_t go_on_with_response(struct http *h, uint32_t i, char *raw, size_t
 	if (p.end != NULL && !proxy_fits(h, i, PIECE_TEXT + p.len + p.end_len))
 		p.end = NULL;
 	piece_frame(&p, (up->flags & UP_CHUNK_OUT) != 0, text, iov);
+	if (p.whole)
+		up_served(h->ups, c->up - 1);
 	result = proxy_put(h, i, iov, 3);
 	if (p.whole) {
 		complete(h, i, result, len - p.used);
