@@ -357,8 +357,11 @@ pane f 80 24 "TERM=nonesuch $TOP"
 wait_for 15 test -s "$T/f.end"
 is "$(cat "$T/f.end")" 2 'an unknown terminal: status 2'
 like "$(cat "$T/f.err")" "type 'nonesuch' is not known" 'and why'
-pane g 80 24 "NO_COLOR=1 $TOP"
-pane h 80 24 "TERM=vt100 $TOP"
+# These lose their terminals in the end. The kernel sends SIGCONT with its SIGHUP then, which takes away the SIGSTOP by which the
+# search for leaks stops a process: it would wait for ever. Those that end above are searched.
+NOLEAKS="ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS-}"
+pane g 80 24 "NO_COLOR=1 $NOLEAKS $TOP"
+pane h 80 24 "TERM=vt100 $NOLEAKS $TOP"
 for name in c g h; do
 	shows $name '  running  up' "$name: runs"
 	tm capture-pane -e -p -t $name >"$T/colors.$name"
@@ -366,15 +369,17 @@ done
 ok 'colours' grep -q $'\e\\[3[0-7]m' "$T/colors.c"
 fails 'NO_COLOR: none' grep -E $'\e\\[([0-9]+;)*[34][0-7]m' "$T/colors.g"
 # The terminal is lost, with SIGHUP and without it.
-pane i 80 24 "trap '' HUP; exec $TOP"
+keys c q
+ended c 0
+pane i 80 24 "trap '' HUP; export $NOLEAKS; exec $TOP"
 shows i '  running  up' 'i: runs'
 tm list-panes -a -F '#{pane_pid}' >"$T/panes"
 tops() {
 	list_family
 	local pid
-	for pid in "${FAMILY[@]}"; do tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep "^$TOP"; done | wc -l
+	for pid in "${FAMILY[@]}"; do { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep "^$TOP"; done | wc -l
 }
-cmp_ok "$(tops)" -ge 4 'four of them run'
+cmp_ok "$(tops)" -ge 3 'three of them run'
 tm kill-server
 none_left() {
 	[ "$(tops)" -eq 0 ]
