@@ -177,13 +177,16 @@ static void *work(void *arg)
 static void read_requests(void)
 {
 	char *line = NULL;
-	size_t room = 0;
+	size_t room = 0, places = 0;
 	ssize_t n;
 
 	while ((n = getline(&line, &room, stdin)) > 0) {
 		if (line[n - 1] == '\n')
 			line[n - 1] = '\0';
-		requests = realloc(requests, (requests_count + 1) * sizeof(*requests));
+		if (requests_count == places) {
+			places = places * 2 + 64;
+			requests = realloc(requests, places * sizeof(*requests));
+		}
 		if (requests == NULL)
 			err(2, "memory");
 		requests[requests_count++] = (struct request){.line = strdup(line), .peer = "-"};
