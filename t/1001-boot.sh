@@ -72,7 +72,7 @@ like "$(tr '\0' ' ' <"/proc/$DROVER_PID/cmdline")" "^drover: master $T/drover.co
 worker=$(worker_pids | head -n 1)
 like "$(tr '\0' ' ' <"/proc/$worker/cmdline")" '^drover: worker [01] gen 1' 'the title of a worker'
 like "$(cat "/proc/$worker/comm")" '^drover-w[01]$' 'the name of a worker'
-is "$(stat_of master.worker_starts)" 2 'two workers were started'
+is_stat master.worker_starts 2 'two workers were started'
 is "$(stat -c %a "$RUN/drover.board")" 640 'the mode of the board'
 expect_stat master.beat_us -gt 0
 like "$(ctl status)" '2 of 2 ready' 'droverctl sees it'

@@ -29,7 +29,7 @@ background
 is "$STATUS" 0 'the caller sees status 0'
 unlike "$SAID" 'already|cannot' 'and nothing to worry about'
 pid=$(cat "$RUN/drover.pid")
-is "$(stat_of master.pid)" "$pid" 'pid file and board agree'
+is_stat master.pid "$pid" 'pid file and board agree'
 is "$(worker_pids | wc -l)" 2 'it serves already'
 is "$(curl -sS "http://127.0.0.1:$(port_of 1)/")" hello 'a file is served'
 is "$(ps -o sid= -p "$pid" | tr -d ' ')" "$pid" 'a session of its own'

@@ -19,8 +19,8 @@ EOF
 ulimit -Sn 200
 start_drover
 is "$(ctl -j stat fds_max 2>/dev/null | grep -c .)" 1 'fds_max is on the board'
-cmp_ok "$(stat_of fds_max)" -ge 464 'the soft limit is raised to what is needed'
-is "$(stat_of conns_max)" 300 'worker_connections as configured'
+cmp_stat fds_max -ge 464 'the soft limit is raised to what is needed'
+is_stat conns_max 300 'worker_connections as configured'
 unlike "$(cat "$T/stderr")" 'worker_connections' 'nothing to complain about'
 stop_drover
 
@@ -28,11 +28,11 @@ stop_drover
 ulimit -Hn 200
 if (ulimit -Hn 300) 2>/dev/null; then
 	start_drover
-	cmp_ok "$(stat_of fds_max)" -ge 464 'root raises the hard limit'
+	cmp_stat fds_max -ge 464 'root raises the hard limit'
 	stop_drover
 else
 	start_drover
-	is "$(stat_of conns_max)" 100 'connections are limited to what fits'
+	is_stat conns_max 100 'connections are limited to what fits'
 	like "$(cat "$T/stderr")" 'worker_connections = 300 needs 4[67][0-9] descriptors.* is 200 and cannot be raised.*100 connections' \
 		'the complaint says how many are needed, how many there are, and what comes of it'
 	is "$(curl -sS "http://127.0.0.1:$PORT/")" hello 'it serves'

@@ -42,8 +42,8 @@ allow_log "worker 0 \\(pid $victim, generation 1\\) killed by signal 11 \\(SEGV\
 ok 'it is replaced at once' wait_for 5 new_pid 0 "$victim"
 is "$(pid_of 1)" "$other" 'the other one is not touched'
 expect_stat master.worker_deaths -eq 1
-is "$(stat_of master.worker_starts)" 3 'three starts'
-is "$(stat_of requests)" 1 'counters outlive the worker'
+is_stat master.worker_starts 3 'three starts'
+is_stat requests 1 'counters outlive the worker'
 ok 'the log says what it died of' log_says "error .*worker 0 \\(pid $victim, generation 1\\) killed by signal 11 \\(SEGV\\)"
 is "$(curl -sS "http://127.0.0.1:$PORT/")" hello 'it serves on'
 is "$(ctl workers -a -H | awk -F '\t' -v pid="$victim" '$3 == pid { print $4 }')" dead 'its row says that it is dead'
@@ -82,7 +82,7 @@ none_of_them() {
 ok 'both are replaced' wait_for 15 none_of_them
 is "$(curl -sS "http://127.0.0.1:$PORT/")" hello 'it serves'
 expect_stat master.worker_deaths -eq 6
-is "$(stat_of master.worker_hangs)" 0 'no hang was seen'
+is_stat master.worker_hangs 0 'no hang was seen'
 fds_now() {
 	[ "$(ls "/proc/$DROVER_PID/fd" | wc -l)" -eq "$fds_before" ]
 }

@@ -43,7 +43,7 @@ ok 'the master notices that it was held up' wait_for 5 late
 kill -CONT "${all[@]}"
 beat=$(stat_of master.beat_us)
 expect_stat master.beat_us -gt $((beat + 2500000))
-is "$(stat_of master.worker_hangs)" 0 'nobody is said to hang'
+is_stat master.worker_hangs 0 'nobody is said to hang'
 is "$(worker_pids | sort | tr '\n' ' ')" "$(printf '%s\n' "${all[@]}" | sort | tr '\n' ' ')" 'both workers are still there'
 
 # One worker alone stands still.

@@ -77,7 +77,7 @@ for group in false true; do
 	ok 'HUP' ctl reload
 	expect_workers 2 ', as configured, after HUP'
 	expect_served 'after HUP'
-	is "$(stat_of master.worker_deaths)" 0 'nobody died of it'
+	is_stat master.worker_deaths 0 'nobody died of it'
 	stop_drover
 done
 done_testing

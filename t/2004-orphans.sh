@@ -24,7 +24,7 @@ kill -KILL "$DROVER_PID"
 master=$DROVER_PID
 DROVER_PID=
 is "$(curl -sS -m 5 "http://127.0.0.1:$PORT/")" hello 'orphans serve'
-is "$(stat_of requests)" 2 'the board is readable, and counts on'
+is_stat requests 2 'the board is readable, and counts on'
 fails 'droverctl reload finds no master' ctl reload
 expect_gone "${all[0]}" 20
 expect_gone "${all[1]}" 20
@@ -44,7 +44,7 @@ kill_family # standbys too
 DROVER_PID=
 expect_gone "${all[0]}"
 expect_gone "${all[1]}"
-is "$(stat_of requests)" 1 'the board is readable when all are dead'
+is_stat requests 1 'the board is readable when all are dead'
 ok 'workers' ctl workers -a
 ok 'connections' ctl conns
 done_testing

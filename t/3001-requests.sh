@@ -44,7 +44,7 @@ refused() {
 	before=$(stat_of "refused_$1")
 	answered "refused as $1" "$2" "$3"
 	like "$REPLY" $'\r\nConnection: close\r\n' "refused as $1: says that it closes"
-	is "$(stat_of "refused_$1")" $((before + 1)) "refused as $1: counted"
+	is_stat "refused_$1" $((before + 1)) "refused as $1: counted"
 }
 
 answered 'plain GET' 200 "GET /a.txt HTTP/1.1\r\n$H$C\r\n"
@@ -91,7 +91,7 @@ ask "POST /gone HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\
 like "$REPLY" 'HTTP/1.1 410.*gone.*HTTP/1.1 200.*hello$' 'the same a byte at a time'
 ask "POST /gone HTTP/1.1\r\n${H}Content-Length: 1024\r\n\r\n$(printf 'x%.0s' {1..1024})GET /a.txt HTTP/1.1\r\n$H$C\r\n" -i 5
 like "$REPLY" 'HTTP/1.1 410.*HTTP/1.1 200.*hello$' 'a body by length'
-cmp_ok "$(stat_of body_bytes_discarded)" -ge 1024 'its bytes are counted'
+cmp_stat body_bytes_discarded -ge 1024 'its bytes are counted'
 
 ask "POST /gone HTTP/1.1\r\n${H}Content-Length: 3\r\nExpect: 100-continue\r\n\r\n" -n 1 -w 1
 like "$REPLY" '^HTTP/1.1 100 Continue' 'Expect: 100-continue is answered'
@@ -135,10 +135,10 @@ before=$(stat_of refused_path)
 answered 'a path that climbs' 400 "GET /../etc/passwd HTTP/1.1\r\n$H$C\r\n"
 answered 'an encoded slash' 400 "GET /a%2fb HTTP/1.1\r\n$H$C\r\n"
 answered 'an encoded NUL' 400 "GET /a%00b HTTP/1.1\r\n$H$C\r\n"
-is "$(stat_of refused_path)" $((before + 3)) 'refused paths are counted'
+is_stat refused_path $((before + 3)) 'refused paths are counted'
 
-cmp_ok "$(stat_of responses_1xx)" -ge 1 'interim responses are counted'
+cmp_stat responses_1xx -ge 1 'interim responses are counted'
 expect_stat conns -eq 0
 expect_stat buffers -eq 0
-is "$(stat_of server.first.requests)" "$(stat_of requests)" 'all requests are those of the one server'
+same_stats server.first.requests requests 'all requests are those of the one server'
 done_testing

@@ -49,28 +49,28 @@ like "$REPLY" '^HTTP/1.1 408 ' 'a connection that says nothing is told 408'
 is "$STATUS" 0 'and closed in order'
 cmp_ok "$TOOK" -ge 400 'not before the header deadline'
 cmp_ok "$TOOK" -lt 2500 'and soon after it'
-is "$(stat_of expired_header)" 1 'the header deadline is counted'
+is_stat expired_header 1 'the header deadline is counted'
 
 ask "127.0.0.1:$PORT" 'GET /a.txt HTTP/1.1\r\nHost: x\r\n' -w 5
 like "$REPLY" '^HTTP/1.1 408 ' 'half a head is told 408'
-is "$(stat_of expired_header)" 2 'and counted'
+is_stat expired_header 2 'and counted'
 
 printf 'GET /a.txt HTTP/1.1\r\nHost: x\r\nAccept: everything\r\nX: yes\r\n\r\n' |
 	perl "$ROOT/t/tools/raw.pl" -b -i 50 "127.0.0.1:$PORT" >"$T/slow" 2>/dev/null
 like "$(cat "$T/slow")" '^HTTP/1.1 408 ' 'the header deadline is wall clock: steady trickling does not stretch it'
-is "$(stat_of expired_header)" 3 'and counted'
+is_stat expired_header 3 'and counted'
 
 ask "127.0.0.1:$PORT" 'GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n' -w 5
 like "$REPLY" '^HTTP/1.1 200 .*hello$' 'an idle connection is closed'
 unlike "$REPLY" '408' 'quietly'
-is "$(stat_of expired_idle)" 1 'and counted'
+is_stat expired_idle 1 'and counted'
 
 ask "127.0.0.1:$PORT" 'GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\nGET /a' -w 5
 like "$REPLY" '^HTTP/1.1 200 .*hello.?HTTP/1.1 408 ' 'the header deadline of a later request runs from its first byte'
 
 ask "127.0.0.1:$PORT" 'POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc' -w 5
 like "$REPLY" '^HTTP/1.1 408 ' 'a body that does not come is told 408'
-is "$(stat_of expired_body)" 1 'and counted'
+is_stat expired_body 1 'and counted'
 cmp_ok "$TOOK" -ge 600 'not before the body deadline'
 
 spawn reader "$BUILD/slow" -c 1 -r -n 0 -p /large -d 8 "127.0.0.1:$PORT"
@@ -80,7 +80,7 @@ like "$(cat "$T/reader.out")" 'reset 1' 'a client that reads nothing is reset, s
 
 ask "$RATE" "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n1\n2\n3\n4\n5\n6\n7\n8\n9\n" -i 200 -w 5
 like "$REPLY" '^HTTP/1.1 408 ' 'a body slower than min_rate is told 408'
-is "$(stat_of expired_min_rate)" 1 'and counted'
+is_stat expired_min_rate 1 'and counted'
 cmp_ok "$TOOK" -ge 500 'not before min_rate_after'
 
 spawn trickle "$BUILD/slow" -c 1 -r -n 10 -i 100 -p /large -d 8 "$RATE"
@@ -94,7 +94,7 @@ is "$STATUS" 0 'a slow but steady reader is served whole'
 
 ask "$WHOLE" 'POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc' -w 5
 like "$REPLY" '^HTTP/1.1 408 ' 'the deadline of the whole request cuts that of its body'
-is "$(stat_of expired_request)" 1 'and is counted as such'
+is_stat expired_request 1 'and is counted as such'
 spawn whole "$BUILD/slow" -c 1 -r -n 1000 -i 50 -p /large -d 8 "$WHOLE"
 expect_stat expired_request -eq 2 8
 finish "$PID"

@@ -31,18 +31,18 @@ REPLY=$(printf "$G$G$G$G" | perl "$ROOT/t/tools/raw.pl" "127.0.0.1:$PORT")
 is "$?" 0 'the connection ends in order'
 is "$(grep -c '^HTTP/1.1 200' <<<"$REPLY")" 3 'keepalive.requests = 3: three answers'
 is "$(grep -c '^Connection: close' <<<"$REPLY")" 1 'the last one says so'
-is "$(stat_of close_request_limit)" 1 'and the reason is counted'
+is_stat close_request_limit 1 'and the reason is counted'
 
 ok 'a herd goes on over the limit: every close is announced' \
 	"$BUILD/herd" -Z -c 5 -n 500 -p /a.txt "127.0.0.1:$PORT"
 
 printf "$G" | perl "$ROOT/t/tools/raw.pl" -w 5 "$YOUNG" >"$T/out"
 is "$?" 0 'an idle connection ends when max_age is over'
-is "$(stat_of expired_max_age)" 1 'max_age is counted'
-is "$(stat_of close_max_age)" 1 'as the reason, too'
+is_stat expired_max_age 1 'max_age is counted'
+is_stat close_max_age 1 'as the reason, too'
 ok 'busy connections end with an announced response at max_age' \
 	"$BUILD/herd" -Z -c 4 -d 2 -r 400 -p /a.txt "$YOUNG"
-cmp_ok "$(stat_of expired_max_age)" -ge 8 'several times'
+cmp_stat expired_max_age -ge 8 'several times'
 expect_stat conns -eq 0
 
 # The eleventh connection of an address is told 503; another address is served.
@@ -51,7 +51,7 @@ HOLD=$PID
 expect_file "$T/held"
 like "$(printf "$G" | perl "$ROOT/t/tools/raw.pl" "$YOUNG")" '^HTTP/1.1 503 .*Retry-After: 1' \
 	'max_conns_per_address: 503'
-cmp_ok "$(stat_of close_address_limit)" -ge 1 'counted'
+cmp_stat close_address_limit -ge 1 'counted'
 is "$(curl -s --interface 127.0.0.9 "http://$YOUNG/a.txt")" hello 'another address is served'
 kill "$HOLD"
 finish "$HOLD"
@@ -63,7 +63,7 @@ is "$(curl -s "http://$YOUNG/a.txt")" hello 'and so is the address again'
 spawn crowd "$BUILD/herd" -c 60 -s 8 -n 60 -t 20000 -p /a.txt "127.0.0.1:$PORT"
 finish "$PID" 40
 is "$STATUS" 0 '60 clients over 32 records: all are served' || diag "$(cat "$T/crowd.out")"
-cmp_ok "$(stat_of accept_no_records)" -ge 1 'the shortage is counted'
+cmp_stat accept_no_records -ge 1 'the shortage is counted'
 expect_stat conns -eq 0
 expect_stat listener."127.0.0.1:$PORT".conns -eq 0
 done_testing

@@ -72,12 +72,12 @@ all_logged() {
 }
 ok "all $sent lines are in the logs, old and new" wait_for 5 all_logged
 is "$(cat "$T"/combined.* | grep -vcE '^127\.0\.0\.1 - - \[.*\] ".*" [0-9]{3} [0-9]+ ".*" ".*"$')" 0 'and each is whole'
-is "$(stat_of log_lines_lost)" 0 'none was lost'
+is_stat log_lines_lost 0 'none was lost'
 
 # A full disk.
 allow_log 'access log /dev/full cannot be written: No space left on device'
 ok 'service goes on with a full disk' "$BUILD/herd" -c 4 -n 5000 -p /a.txt "$FULL"
-cmp_ok "$(stat_of log_lines_lost)" -ge 1000 'the lines are counted as lost'
+cmp_stat log_lines_lost -ge 1000 'the lines are counted as lost'
 is "$(grep -c 'cannot be written' "$T/stderr")" "$(grep 'cannot be written' "$T/stderr" | awk '{print $3}' | sort -u | wc -l)" \
 	'it is said once for each worker, not for each line'
 stop_drover
@@ -100,6 +100,6 @@ DROVER_PID=$!
 PIDS+=("$DROVER_PID")
 wait_for 10 drover_is_ready || die 'drover starts'
 ok 'service goes on with a log that nobody reads' "$BUILD/herd" -c 4 -n 5000 -p /a.txt "127.0.0.1:$(port_of 1)"
-cmp_ok "$(stat_of log_lines_lost)" -ge 1000 'its lines are counted as lost'
+cmp_stat log_lines_lost -ge 1000 'its lines are counted as lost'
 stop_drover
 done_testing

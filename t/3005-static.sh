@@ -227,5 +227,5 @@ is "$(added)" ',,,,yes,,' 'errors have those that are for always'
 got 'an error page of the outside' /inner/a.txt 412 'my own 404' -H 'If-Match: "x"'
 
 expect_stat conns -eq 0
-is "$(stat_of file_errors)" 0 'no file failed'
+is_stat file_errors 0 'no file failed'
 done_testing

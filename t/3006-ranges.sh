@@ -138,8 +138,8 @@ slowly 'many answers from a file' sent.bin 0-7999,8001-8001,8003-16384 24000000 
 
 expect_stat conns -eq 0
 expect_stat buffers -eq 0
-is "$(stat_of file_errors)" 0 'no file failed'
-is "$(stat_of buffer_failures)" 0 'no buffer was missing'
+is_stat file_errors 0 'no file failed'
+is_stat buffer_failures 0 'no buffer was missing'
 rm "$W"/*
 for file in small.txt kept.bin sent.bin large.bin huge.bin empty.txt; do
 	ok "$file is gone" wait_for 3 now_is /$file 404 -

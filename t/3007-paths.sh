@@ -157,7 +157,7 @@ got 'a name longer than any' "/$long" 404 -
 got 'a path longer than any' "/$(for _ in {1..20}; do printf '%s/' "$long"; done)" 404 -
 is "$(sed -n 's/.* cannot serve \(.*\) from .*: Permission denied$/\1/p' "$T/stderr" | sort | tr '\n' ' ')" \
 	'/closed/ /closed/x.txt /noread.txt ' 'that there is no leave is said, once of each file'
-is "$(stat_of file_errors)" 0 'nothing of it is an error'
+is_stat file_errors 0 'nothing of it is an error'
 
 # Files that turn into what must not be opened, while drover knows them.
 cp "$W/a.txt" "$W/turns.txt"
@@ -230,5 +230,5 @@ got 'a listing does not show a closed folder' /all/closed/ 403 -
 chmod 755 "$W/closed"
 
 expect_stat conns -eq 0
-is "$(stat_of master.worker_deaths)" 0 'no worker died'
+is_stat master.worker_deaths 0 'no worker died'
 done_testing

@@ -164,7 +164,7 @@ rm "$W/fifo.txt"
 mkfifo "$W/fifo.txt"
 soon 'for others it is no file' /fifo.txt 404 -
 whole 'now a FIFO'
-is "$(stat_of file_errors)" 0 'no file failed'
+is_stat file_errors 0 'no file failed'
 
 # What has been promised and is not there any more cannot come: a reset tells so, and not an end like any other.
 download truncated.txt
@@ -173,7 +173,7 @@ truncate -s 1000000 "$W/truncated.txt"
 finish "$PID"
 is "$STATUS $(cat "$T/download.err")" '104 read: Connection reset by peer' 'truncated: the client is reset'
 expect_stat file_errors -ge 1
-cmp_ok "$(stat_of close_error)" -ge 1 'counted, with the reason'
+cmp_stat close_error -ge 1 'counted, with the reason'
 soon 'what is left of it' /truncated.txt 206 "$(tail -c 7 "$W/truncated.txt")" -r 999993-
 # Nor if it shrank since it was looked at.
 put shrinks.txt "$LARGE"

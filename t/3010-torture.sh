@@ -48,12 +48,12 @@ torture() {
 
 torture 'every byte of the answers to whole streams'
 cmp_ok "${OUT[streams]:-0}" -ge 50 'streams were served'
-is "$(stat_of requests)" "${OUT[requests]:-}" 'as many requests are counted as were made'
-is "$(stat_of requests_started)" "${OUT[requests]:-}" 'and as many begun'
-is "$(stat_of server.s.requests)" "${OUT[requests]:-}" 'and as many of the server'
-is "$(stat_of bytes_in)" "${OUT[sent]:-}" 'bytes read are the bytes sent'
-is "$(stat_of bytes_out)" "${OUT[received]:-}" 'bytes written are the bytes received'
-is "$(stat_of server.s.bytes_in)" "${OUT[sent]:-}" 'each byte is one of one request'
+is_stat requests "${OUT[requests]:-}" 'as many requests are counted as were made'
+is_stat requests_started "${OUT[requests]:-}" 'and as many begun'
+is_stat server.s.requests "${OUT[requests]:-}" 'and as many of the server'
+is_stat bytes_in "${OUT[sent]:-}" 'bytes read are the bytes sent'
+is_stat bytes_out "${OUT[received]:-}" 'bytes written are the bytes received'
+is_stat server.s.bytes_in "${OUT[sent]:-}" 'each byte is one of one request'
 expect_stat log_lines -eq "${OUT[requests]:-}"
 is "$(wc -l <"$T/access.log")" "${OUT[requests]:-}" 'a log line for each request'
 

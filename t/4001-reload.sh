@@ -44,7 +44,7 @@ reload_fails() {
 	ok "$1: the log says why" log_says "error .*$2"
 	like "$(ctl stat -H master.reload_error)" "$2" "$1: the board says why"
 	is "$(ctl stat -H master.reload_result | cut -f 2)" failed "$1: the result on the board"
-	is "$(stat_of master.reload_failures)" $((failures + 1)) "$1: counted"
+	is_stat master.reload_failures $((failures + 1)) "$1: counted"
 	is "$(worker_pids | sort)" "$pids" "$1: the same workers"
 	is "$(addresses)" "$listening" "$1: the same listeners"
 	is "$(get)" two "$1: it serves as before"
@@ -53,7 +53,7 @@ reload_fails() {
 site one '"127.0.0.1:0"'
 start_drover
 is "$(get)" one 'the first configuration'
-is "$(stat_of master.generation)" 1 'generation 1'
+is_stat master.generation 1 'generation 1'
 mapfile -t old < <(worker_pids)
 
 # A request under way on an old worker.
@@ -67,8 +67,8 @@ expect_stat conns_idle -eq 1
 
 site two '"127.0.0.1:0"'
 ok 'reload' ctl reload
-is "$(stat_of master.generation)" 2 'generation 2'
-is "$(stat_of master.reloads)" 1 'one reload'
+is_stat master.generation 2 'generation 2'
+is_stat master.reloads 1 'one reload'
 is "$(ctl stat -H master.reload_result | cut -f 2)" ok 'the result on the board'
 is "$(worker_pids | grep -c -x -e "${old[0]}" -e "${old[1]}")" 0 'all workers are new'
 is "$(get)" two 'the new configuration'
@@ -81,8 +81,8 @@ like "$answer" '^HTTP/1.1 200 .*one.*HTTP/1.1 200 .*two$' 'the idle connection l
 exec 5>&- 6>&-
 expect_gone "${old[0]}"
 expect_gone "${old[1]}"
-is "$(stat_of drained_forced)" 0 'nothing was cut'
-is "$(stat_of master.worker_deaths)" 0 'nobody died'
+is_stat drained_forced 0 'nothing was cut'
+is_stat master.worker_deaths 0 'nobody died'
 first=$(addresses)
 
 # Wrong in every way.
@@ -113,7 +113,7 @@ reload_fails 'more connections than the board has room for' 'worker_connections 
 WORKERS=100 site one '"127.0.0.1:0"'
 allow_log 'workers = 100'
 reload_fails 'more workers than the board has room for' 'workers = 100, .* has room for 16'
-is "$(stat_of master.generation)" 2 'still generation 2'
+is_stat master.generation 2 'still generation 2'
 is "$(addresses)" "$first" 'still the same address'
 
 # Listeners come and go.
@@ -122,7 +122,7 @@ ok 'reload with one more listener' ctl reload
 is "$(get)" two 'the old address serves'
 is "$(curl -sS --unix-socket "$T/new" http://site/)" two 'and the new one'
 like "$(addresses)" "unix:$T/new" 'it is on the board'
-is "$(stat_of master.listeners)" 2 'two listeners'
+is_stat master.listeners 2 'two listeners'
 kill "$blocker"
 finish "$blocker"
 site two "\"127.0.0.1:$busy\""
@@ -133,7 +133,7 @@ gone() {
 ok 'nobody listens at the old address' wait_for 10 gone
 ok 'the unix socket is gone' test ! -e "$T/new"
 is "$(get "$busy")" two 'the new address serves'
-is "$(stat_of master.listeners)" 1 'one listener'
+is_stat master.listeners 1 'one listener'
 PORT=$busy
 site two "\"127.0.0.1:$busy\"" 'reuseport = true'
 ok 'reuseport asked for at a bound address' ctl reload
@@ -157,9 +157,9 @@ for _ in {1..30}; do kill -HUP "$DROVER_PID"; done
 WORKERS=2 site one "\"127.0.0.1:$busy\""
 ok 'reload while reloading' ctl reload
 is "$(get)" one 'the last configuration is the one in force'
-is "$(stat_of master.workers_wanted)" 2 'with its workers'
-cmp_ok "$(stat_of master.reloads)" -gt $((before + 1)) 'all reloads that arrived are counted'
+is_stat master.workers_wanted 2 'with its workers'
+cmp_stat master.reloads -gt $((before + 1)) 'all reloads that arrived are counted'
 wait_for 10 drover_is_ready || fail 'two workers'
-is "$(stat_of master.worker_deaths)" 0 'nobody died'
-is "$(stat_of master.gossip)" 0 'nobody talked nonsense'
+is_stat master.worker_deaths 0 'nobody died'
+is_stat master.gossip 0 'nobody talked nonsense'
 done_testing

@@ -60,8 +60,8 @@ for signal in TERM QUIT; do
 	ok "$signal: the unix socket is gone" test ! -e "$T/s"
 	ok "$signal: the pid file is gone" test ! -e "$RUN/drover.pid"
 	ok "$signal: the board says stopped" state_is stopped
-	is "$(stat_of drained_forced)" 0 "$signal: nothing was cut"
-	is "$(stat_of master.worker_deaths)" 0 "$signal: nobody died"
+	is_stat drained_forced 0 "$signal: nothing was cut"
+	is_stat master.worker_deaths 0 "$signal: nobody died"
 done
 
 # What does not finish is cut at the end of the drain, and counted.
@@ -74,7 +74,7 @@ stop_drover TERM 10
 took=$(($(now_ms) - before))
 cmp_ok $took -ge 900 'the drain is waited for'
 cmp_ok $took -lt $((4000 * WAIT_FACTOR)) 'and not much longer'
-is "$(stat_of drained_forced)" 1 'one connection was cut'
+is_stat drained_forced 1 'one connection was cut'
 exec 5>&-
 
 # At once, and the second time.

@@ -41,7 +41,7 @@ for _ in {1..10}; do get before; done
 ok 'ten lines' wait_for 10 has_lines "$T/log/access.log" 10
 for log in access error; do mv "$T/log/$log.log" "$T/log/$log.1"; done
 ok 'droverctl reopen' ctl reopen
-is "$(stat_of master.reopens)" 1 'counted'
+is_stat master.reopens 1 'counted'
 is "$(ctl stat -H master.reopen_result | cut -f 2)" ok 'the result on the board'
 is "$(stat -c %a "$T/log/access.log")" 640 'the new log is there'
 for _ in {1..10}; do get after; done
@@ -59,11 +59,11 @@ mv "$T/log/access.log" "$T/log/access.2"
 mkdir "$T/log/access.log"
 fails 'droverctl says that it failed' ctl reopen
 is "$(ctl stat -H master.reopen_result | cut -f 2)" failed 'the board, too'
-is "$(stat_of master.reopens)" 2 'counted'
+is_stat master.reopens 2 'counted'
 ok 'the log says why' grep -q "error .*reopening: cannot open the access log '$T/log/access.log'" "$T/log/error.log"
 for _ in {1..5}; do get kept; done
 ok 'lines go on into the old one' wait_for 10 has_lines "$T/log/access.2" 15
-is "$(stat_of log_lines_lost)" 0 'no line was lost'
+is_stat log_lines_lost 0 'no line was lost'
 rmdir "$T/log/access.log"
 for _ in 1 2 3; do kill -USR1 "$DROVER_PID"; done
 ok 'and reopened again' ctl reopen

@@ -59,7 +59,7 @@ like "$(tr -s ' \n' ' ' <"$T/err")" 'worker 0 \(pid [0-9]+, generation 2\) exite
 permit
 is "$(worker_pids | sort | tr '\n' ' ')" "${old[*]} " 'the same workers'
 is "$(get)" one 'the old configuration serves'
-is "$(stat_of master.generation)" 1 'it is still generation 1'
+is_stat master.generation 1 'it is still generation 1'
 ok 'the next one goes well' ctl reload
 is "$(get)" two 'the new configuration serves'
 generation=$(stat_of master.generation)
@@ -94,7 +94,7 @@ back() {
 	[ "$(generations)" = "$((generation + 1)) $((generation + 1))" ]
 }
 ok 'slot 0 is back' wait_for 20 back
-is "$(stat_of master.generation)" $((generation + 1)) 'the generation in force is the one of before'
+is_stat master.generation $((generation + 1)) 'the generation in force is the one of before'
 for _ in {1..10}; do [ "$(get)" = two ] || fail 'it serves as before'; done
 pass 'it serves as before'
 ok 'and reloads' ctl reload

@@ -67,10 +67,10 @@ cmp_ok "${requests2:-0}" -ge "$requests" 'its count of requests too'
 cmp_ok "${in2:-0}" -ge "$in" 'and its bytes'
 ends all 'every answer was right, and no connection ended'
 like "$(cat "$T/all.out")" 'kept 72' 'all but the refused ones served one more request'
-cmp_ok "$(stat_of moved_in)" -gt 2000 'connections moved'
-is "$(stat_of moved_in)" "$(stat_of close_moved)" 'as many as came in went out'
-is "$(stat_of moved_refused)" 0 'none was refused'
-for name in drained_idle drained_finished drained_forced close_drain close_forced; do is "$(stat_of $name)" 0 "$name is 0"; done
+cmp_stat moved_in -gt 2000 'connections moved'
+same_stats moved_in close_moved 'as many as came in went out'
+is_stat moved_refused 0 'none was refused'
+for name in drained_idle drained_finished drained_forced close_drain close_forced; do is_stat $name 0 "$name is 0"; done
 ok 'totals never go down' never_down
 
 # The number of workers: four, one, and four again.
@@ -111,7 +111,7 @@ reload 'reload to two'
 ends all 'every answer was right while workers came and went'
 finish "$HERD" 120
 is "$STATUS" 0 'the herd: no request failed, no connection was closed' || diag "$(cat "$T/herd.out" "$T/herd.err")"
-is "$(stat_of moved_refused)" 0 'still none was refused'
+is_stat moved_refused 0 'still none was refused'
 
 # Several parts: that connection moves when the answer is whole.
 live parts -k parts,idle
@@ -141,8 +141,8 @@ ends all 'every answer was right after thirty reloads'
 expect_stat conns -eq 0
 expect_stat buffers -eq 0
 fds_check 4
-is "$(stat_of drained_forced)" 0 'nothing was cut'
-is "$(stat_of master.worker_deaths)" 0 'nobody died'
-is "$(stat_of master.gossip)" 0 'nobody talked nonsense'
+is_stat drained_forced 0 'nothing was cut'
+is_stat master.worker_deaths 0 'nobody died'
+is_stat master.gossip 0 'nobody talked nonsense'
 ok 'totals never go down' never_down
 done_testing

@@ -38,8 +38,8 @@ for gone in server listener; do
 	# The one with several parts may have been answered once more before it was tried to move it.
 	like "$(cat "$T/all.out")" 'kept [01]' "the $gone is gone: then the connections end"
 	ok "the $gone is gone: the old worker too" wait_for 10 all_gone "${old[@]}"
-	is "$(stat_of drained_forced)" 0 "the $gone is gone: nothing was cut"
-	cmp_ok "$(stat_of moved_refused)" -ge 10 "the $gone is gone: refused by the new worker"
+	is_stat drained_forced 0 "the $gone is gone: nothing was cut"
+	cmp_stat moved_refused -ge 10 "the $gone is gone: refused by the new worker"
 	ok "the $gone is gone: the log has the outcome" logged 'drained in [0-9]+ ms: 0 connections moved, .* 0 cut; [0-9]+ could not move'
 done
 
@@ -89,7 +89,7 @@ frozen_reload
 kill -KILL "$new"
 ends all 'the successor was killed: every answer was right'
 ok 'the old worker ends' wait_for 20 all_gone "$leaving"
-is "$(stat_of drained_forced)" 0 'nothing was cut'
+is_stat drained_forced 0 'nothing was cut'
 begin 1 'standby = true
 drain = 20s'
 live all -m -n 3 -k chunked,length,head,download,idle,fresh,old,queue,behind
@@ -115,7 +115,7 @@ hang = 60s'
 live all -n 3 -k idle,head,length,chunked,download
 frozen_reload
 ok 'the successor stops: the old worker ends with its drain' wait_for 6 all_gone "$leaving"
-is "$(stat_of drained_forced)" 0 'nothing was cut'
+is_stat drained_forced 0 'nothing was cut'
 kill -CONT "$new"
 ends all 'every answer was right when it woke, and no connection ended'
 
@@ -138,6 +138,6 @@ ok 'fifty descriptors, thirty connections: reload' ctl reload
 ends all 'every answer was right'
 ok 'the old worker is gone' wait_for 20 all_gone "${old[@]}"
 diag "$(ctl stat moved_in moved_refused drained_forced drained_idle)"
-is "$(stat_of drained_forced)" 0 'nothing was cut'
+is_stat drained_forced 0 'nothing was cut'
 expect_stat conns -eq 0
 done_testing

@@ -29,10 +29,10 @@ for round in 1 2 3; do
 	live_step live
 done
 live_end live 'connections of every kind do not notice six kills'
-is "$(stat_of takeovers)" 6 'six takeovers'
-is "$(stat_of close_lost)" 0 'nothing was lost'
-is "$(stat_of master.worker_deaths)" 6 'six deaths'
-is "$(stat_of master.worker_starts)" 2 'nobody was started anew'
+is_stat takeovers 6 'six takeovers'
+is_stat close_lost 0 'nothing was lost'
+is_stat master.worker_deaths 6 'six deaths'
+is_stat master.worker_starts 2 'nobody was started anew'
 expect_standbys 'after six kills'
 expect_stat conns -eq 0
 expect_stat buffers -eq 0
@@ -73,7 +73,7 @@ cmp_ok "$lost" -le "$kills" 'one connection for each kill at most'
 is "$(count_of load closed_idle)" 0 'none that was idle'
 is "$(count_of load bad) $wrong" '0 0' 'every answer and every download is right'
 expect_standbys 'after them'
-is "$(stat_of master.worker_starts)" 2 'nobody was started anew'
+is_stat master.worker_starts 2 'nobody was started anew'
 
 # What is left when all is over.
 expect_stat conns -eq 0

@@ -41,11 +41,11 @@ if [ -n "$debug" ]; then
 	crash
 	expect_stat takeovers -eq 1
 	like "$(grep 'took over' "$T/stderr")" 'it was serving connection [0-9]+ from 127.0.0.1: "GET /crash"' 'its request is named'
-	is "$(stat_of close_lost)" 1 'its connection is lost, and no other'
+	is_stat close_lost 1 'its connection is lost, and no other'
 else
 	quiet_kill SEGV 0
 	skip 'its request is named' 'not a build for tests'
-	is "$(stat_of close_lost)" 0 'no connection is lost'
+	is_stat close_lost 0 'no connection is lost'
 fi
 live_step live
 quiet_kill ABRT 0
@@ -80,8 +80,8 @@ if [ -n "$debug" ]; then
 	WAIT_FACTOR=1 wait_for 15 cooled
 	before=$(stat_of takeovers)
 	is "$(perl "$T/together.pl" "$PORT" "$(pid_of 0)" /crash 2>&1)" 49 'all others of the same turn are answered'
-	is "$(stat_of takeovers)" $((before + 1)) 'by the standby'
-	is "$(stat_of close_lost)" 2 'one connection is lost'
+	is_stat takeovers $((before + 1)) 'by the standby'
+	is_stat close_lost 2 'one connection is lost'
 	crash
 	wait_stat takeovers -ge $((before + 2))
 else
@@ -98,7 +98,7 @@ ok 'the third crash is said' wait_for 10 log_says 'third crash within ten second
 expect_stat master.worker_starts -gt "$starts"
 wait_for 15 drover_is_ready || fail 'a worker again'
 is "$(curl -sS -m 5 "http://127.0.0.1:$PORT/one")" one 'the slot serves again'
-is "$(stat_of conns)" 0 'with no connection of before'
+is_stat conns 0 'with no connection of before'
 expect_standbys 'after a crash loop'
 kill "$idle"
 finish "$idle"
@@ -108,7 +108,7 @@ spawn idle2 "$BUILD/herd" -Z -c 20 -n 20 -i 3600 -p /1k -w "$T/ready2" "127.0.0.
 idle=$PID
 wait_for 10 test -e "$T/ready2"
 for _ in {1..5}; do quiet_kill KILL 0; done
-is "$(stat_of conns_idle)" 20 'five kills: all idle connections are there'
+is_stat conns_idle 20 'five kills: all idle connections are there'
 
 # Stopped: it hangs, and is taken over within hang and a second.
 pid=$(pid_of 0)
@@ -121,13 +121,13 @@ diag "taken over $took ms after it was stopped, with hang = 1 s"
 cmp_ok "$took" -ge 700 'not before it counts as hung'
 cmp_ok "$took" -le $((2000 * WAIT_FACTOR)) 'within hang and one second'
 expect_stat master.worker_hangs -eq 1
-is "$(stat_of conns_idle)" 20 'all idle connections are there'
+is_stat conns_idle 20 'all idle connections are there'
 expect_standbys 'after a hang'
 # Once it is well again, nobody hangs.
 now=$(now_ms)
 later() { [ $(($(now_ms) - now)) -ge 3000 ]; }
 wait_for 10 later
-is "$(stat_of master.worker_hangs)" 1 'an idle worker does not count as hung'
+is_stat master.worker_hangs 1 'an idle worker does not count as hung'
 
 # The standby alone.
 standby=$(standby_of 0)
@@ -137,8 +137,8 @@ kill -KILL "$standby"
 expect_gone "$standby"
 expect_standbys 'after the death of one'
 is "$(pid_of 0)" "$worker" 'the worker is the same'
-is "$(stat_of master.worker_starts)" "$starts" 'nobody was started anew'
-is "$(stat_of conns_idle)" 20 'all idle connections are there'
+is_stat master.worker_starts "$starts" 'nobody was started anew'
+is_stat conns_idle 20 'all idle connections are there'
 
 # One that is stopped does no harm: it is no standby until it goes on.
 kill -STOP "$(standby_of 0)"
@@ -146,7 +146,7 @@ kill -KILL "$worker"
 expect_gone "$worker"
 kill -CONT "$(processes standby | head -n 1)"
 ok 'a standby that was stopped takes over when it goes on' wait_for 10 new_worker 0 "$worker"
-is "$(stat_of conns_idle)" 20 'all idle connections are there'
+is_stat conns_idle 20 'all idle connections are there'
 expect_standbys
 
 # Both at the same moment.
@@ -156,10 +156,10 @@ ok 'a new worker' wait_for 15 new_worker 0 "$worker"
 expect_stat master.worker_starts -eq $((starts + 1))
 is "$(curl -sS -m 5 "http://127.0.0.1:$PORT/one")" one 'the slot serves again'
 expect_standbys 'after the death of both'
-is "$(stat_of conns)" 0 'with no connection of before'
+is_stat conns 0 'with no connection of before'
 kill "$idle"
 finish "$idle"
-is "$(stat_of master.gossip)" 0 'nobody talked nonsense'
+is_stat master.gossip 0 'nobody talked nonsense'
 stop_drover
 
 # Without standbys.
@@ -169,8 +169,8 @@ is "$(children_of "$DROVER_PID" | wc -l)" 2 'standby = false: none is there'
 worker=$(pid_of 1)
 kill -KILL "$worker"
 ok 'a new worker' wait_for 15 new_worker 1 "$worker"
-is "$(stat_of master.worker_starts)" 3 'started anew'
-is "$(stat_of takeovers)" 0 'nobody took over'
+is_stat master.worker_starts 3 'started anew'
+is_stat takeovers 0 'nobody took over'
 sed -i 's/standby = false/standby = true/' "$T/drover.conf"
 ok 'standbys come with a reload' ctl reload
 expect_standbys 'after the reload'

@@ -66,12 +66,12 @@ for n in 1 2 3; do
 	wait_for 10 catch_waiting "$pid" || fail 'the worker comes to rest'
 	kill -KILL "$pid"
 	ok "reload $n, together with a death" ctl reload
-	cmp_ok "$(stat_of takeovers)" -gt "$learn" 'the standby had taken over'
+	cmp_stat takeovers -gt "$learn" 'the standby had taken over'
 	live_step live
 done
 live_end live 'connections of every kind live through both'
 expect_standbys
-is "$(stat_of drained_forced)" 0 'nothing was cut'
+is_stat drained_forced 0 'nothing was cut'
 
 # The number of workers shrinks, and who leaves dies on the way; then all stop.
 spawn idle "$BUILD/herd" -Z -c 300 -n 300 -i 3600 -p /1k -w "$T/ready3" "127.0.0.1:$PORT"

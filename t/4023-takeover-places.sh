@@ -26,8 +26,8 @@ for round in 0 1 2; do
 	quiet_kill KILL 0
 	is "$(lines "$T/access.log")" $((round * 40 + 40)) "round $round: the standby writes what was pending"
 done
-is "$(stat_of log_lines)" 120 'each line counts'
-is "$(stat_of log_lines_lost)" 0 'none is lost'
+is_stat log_lines 120 'each line counts'
+is_stat log_lines_lost 0 'none is lost'
 is "$(wc -l <"$T/access.log")" 120 'and none stands there twice'
 
 # A takeover after reopening: the descriptors are those of the new files.
@@ -84,9 +84,9 @@ for _ in {1..8}; do
 	get_all 1 3
 	quiet_kill KILL 0
 done
-is "$(stat_of conns_idle)" 50 'eight kills with few descriptors: all idle connections are there'
+is_stat conns_idle 50 'eight kills with few descriptors: all idle connections are there'
 cmp_ok "$(find "/proc/$(pid_of 0)/fd" | wc -l)" -le $((held + 3)) 'and no more descriptors than before'
-is "$(stat_of accept_no_fds)" 0 'there was always one'
+is_stat accept_no_fds 0 'there was always one'
 kill -INT "$PID"
 finish "$PID"
 

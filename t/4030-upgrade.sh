@@ -104,9 +104,9 @@ done
 expect_fds "$before"
 # What a sanitizer keeps is its own affair.
 [ "$WAIT_FACTOR" -gt 1 ] || cmp_ok "$(pss)" -lt $((memory + memory / 10 + 2000)) "all processes together have not grown (they had $memory kB)"
-is "$(stat_of master.pid)" "$MASTER" 'the process is the same'
-is "$(stat_of master.upgrades)" "$ROUNDS" 'upgrades are counted'
-is "$(stat_of master.upgrade_failures)" 0 'none failed'
+is_stat master.pid "$MASTER" 'the process is the same'
+is_stat master.upgrades "$ROUNDS" 'upgrades are counted'
+is_stat master.upgrade_failures 0 'none failed'
 is "$(cat "$RUN/drover.pid")" "$MASTER" 'the pid file is still there'
 ok 'two workers and their standbys' wait_for 10 settled
 ok 'a reload goes on from there' ctl reload
@@ -115,8 +115,8 @@ kill -TERM "$HERD"
 finish "$HERD" 120
 [ "$ROUNDS" -le 10 ] || diag "$(cat "$T/herd.out")"
 is "$STATUS" 0 'the herd: no request failed, no connection was closed' || diag "$(cat "$T/herd.out" "$T/herd.err")"
-for name in drained_idle drained_finished drained_forced close_drain close_forced moved_refused; do is "$(stat_of $name)" 0 "$name is 0"; done
-is "$(stat_of moved_in)" "$(stat_of close_moved)" 'as many as came in went out'
+for name in drained_idle drained_finished drained_forced close_drain close_forced moved_refused; do is_stat $name 0 "$name is 0"; done
+same_stats moved_in close_moved 'as many as came in went out'
 expect_stat conns -eq 0
 logged() {
 	[ "$(wc -l <"$T/access.log")" -eq "$(stat_of requests)" ]
@@ -141,8 +141,8 @@ fails_upgrade() {
 	like "$(tr -s ' \n' ' ' <"$T/upgrade.err")" "$2" "$1: droverctl says why"
 	like "$(ctl stat -H master.upgrade_error)" "$2" "$1: the board says why"
 	ok "$1: the log says why" grep -q -E "error .*upgrade failed, drover [^ ]* serves on: .*$2" "$T/stderr"
-	is "$(stat_of master.upgrade_failures)" $((failures + 1)) "$1: counted"
-	is "$(stat_of master.pid)" "$MASTER" "$1: the same master"
+	is_stat master.upgrade_failures $((failures + 1)) "$1: counted"
+	is_stat master.pid "$MASTER" "$1: the same master"
 	is "$(ctl stat -H master.version | cut -f 2)" "$(version "$THIS")" "$1: the same version"
 	is "$(worker_pids | sort)" "$pids" "$1: the same workers"
 	say all step
@@ -205,12 +205,12 @@ expect_stat conns -eq 0
 requests=$(stat_of requests)
 sed -i 's/^worker_connections = .*/worker_connections = '$((CONNECTIONS + 5000))'/' "$T/drover.conf"
 upgrade 'with a larger board' "$THIS"
-is "$(stat_of requests)" "$requests" 'counters are carried over'
-is "$(stat_of conns_max)" $((2 * (CONNECTIONS + 5000))) 'the workers have more room'
+is_stat requests "$requests" 'counters are carried over'
+is_stat conns_max $((2 * (CONNECTIONS + 5000))) 'the workers have more room'
 kill -TTIN "$MASTER"
 expect_stat master.workers_wanted -eq 3
 upgrade 'with another worker' "$NEXT"
-is "$(stat_of master.workers_wanted)" 3 'an upgrade keeps the number of workers'
+is_stat master.workers_wanted 3 'an upgrade keeps the number of workers'
 is "$(worker_pids | wc -l)" 3 'three serve'
 kill -USR2 "$MASTER"
 stop_drover

@@ -79,7 +79,7 @@ for ((round = 1; round <= ROUNDS; round++)); do
 	ok 'two workers and their standbys' wait_for 10 two_and_two
 done
 is "$(find "$RUN" -name 'worker.*' | wc -l)" 2 'two sockets'
-is "$(stat_of master.generation)" $((ROUNDS + 1)) 'each is a generation'
+is_stat master.generation $((ROUNDS + 1)) 'each is a generation'
 ok 'a reload goes on from there' ctl reload
 say all step
 
@@ -131,7 +131,7 @@ kill -TERM "$HERD"
 finish "$HERD" 120
 [ "$ROUNDS" -le 4 ] || diag "$(cat "$T/herd.out")"
 is "$STATUS" 0 'the herd: no request failed, no connection was closed' || diag "$(cat "$T/herd.out" "$T/herd.err")"
-for name in drained_idle drained_finished drained_forced close_drain close_forced moved_refused; do is "$(stat_of $name)" 0 "$name is 0"; done
+for name in drained_idle drained_finished drained_forced close_drain close_forced moved_refused; do is_stat $name 0 "$name is 0"; done
 expect_stat conns -eq 0
 
 # One that is stopped does not hold the start up; its standby answers for it.
@@ -156,5 +156,5 @@ kill -TERM "${pids[@]}"
 ok 'orphans end when they are told to' wait_for 10 all_gone "${pids[@]}"
 DROVER_PID=
 start_drover
-is "$(stat_of master.generation)" 1 'a start without orphans begins anew'
+is_stat master.generation 1 'a start without orphans begins anew'
 done_testing

@@ -47,10 +47,10 @@ moved=$(stat_of moved_in)
 ok 'rebalance' ctl rebalance
 like "$(cat "$T/.ok")" '^rebalanced: 400 connections moved' 'it says how many'
 is "$(spread)" '200 200 ' 'all workers have the same number'
-is "$(stat_of master.rebalances)" 1 'counted'
-is "$(stat_of master.rebalanced)" 400 'with the connections'
+is_stat master.rebalances 1 'counted'
+is_stat master.rebalanced 400 'with the connections'
 is "$(ctl stat -H master.rebalance_result | cut -f 2)" ok 'the result on the board'
-is "$(stat_of moved_in)" $((moved + 400)) 'the takers count them'
+is_stat moved_in $((moved + 400)) 'the takers count them'
 ok 'once more' ctl rebalance
 like "$(cat "$T/.ok")" '^rebalanced: 0 connections moved' 'there is nothing to do'
 is "$(ctl -j rebalance | sed -n 's/.*"result":"\([a-z]*\)".*"moved":\([0-9]*\).*/\1 \2/p')" 'ok 0' 'as JSON'
@@ -104,7 +104,7 @@ ok 'rebalance = true: even before long' wait_for 15 is_even
 kill -INT "$idle"
 finish "$idle"
 is "$(count_of idle2 closed_idle)" 0 'unnoticed, too'
-is "$(stat_of master.gossip)" 0 'nobody talked nonsense'
+is_stat master.gossip 0 'nobody talked nonsense'
 
 # A board of a program that does not know it.
 sed 's/rebalances/rebalancez/g' "$RUN/drover.board" >"$T/other.board"

@@ -223,7 +223,7 @@ if [ "$(id -u)" -eq 0 ]; then
 		is "$?" 2 "$command without leave to signal: nothing was done"
 		like "$(cat "$T/err")" 'Operation not permitted' "$command without leave to signal: says so"
 	done
-	is "$(stat_of master.reloads)" 0 'nothing was'
+	is_stat master.reloads 0 'nothing was'
 	chmod 640 "$RUN/drover.board"
 else
 	skip 'reading without leave' 'not root'

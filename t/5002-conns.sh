@@ -85,7 +85,7 @@ held() {
 	return 1
 }
 wait_for 20 held || die 'the connections are made' "$(cat "$T/hold.out" "$T/hold.err")"
-is "$(stat_of conns)" 17 'seventeen connections'
+is_stat conns 17 'seventeen connections'
 
 ctl conns -j >"$T/conns.json"
 # check NAME CODE: CODE is true of the connection NAME in $c; $sent and $got are the client's account.

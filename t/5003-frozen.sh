@@ -137,7 +137,7 @@ like "$(ctl conns state=body)" 'body\(dead\).*POST /sink' 'conns: what one was d
 like "$(ctl conns state=send)" 'send\(dead\).*GET /large' 'conns: and another'
 cmp_ok "$(ctl conns -H | wc -l)" -ge 20 'conns: the herd'
 is "$(ctl conns -H | cut -f 3 | grep -vc '(dead)')" 0 'conns: all of the dead'
-is "$(stat_of conns)" 0 'a gauge of the dead is no more'
+is_stat conns 0 'a gauge of the dead is no more'
 for command in reload reopen stop; do
 	"${CTL[@]}" $command >"$T/out" 2>"$T/err"
 	is "$?" 2 "$command: there is nobody to do it"

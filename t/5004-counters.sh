@@ -35,7 +35,7 @@ took=$((($(now_ms) - start) * 1000))
 for figure in p50 p90 p99 p999; do
 	between 270000 "$(stat_of latency.$figure)" $((took * 5 / 4)) "latency.$figure of one slow request"
 done
-is "$(stat_of latency.count)" 1 'latency.count'
+is_stat latency.count 1 'latency.count'
 
 # Clients and counters agree. told NAME: the account of the last herd.
 told() {
@@ -152,7 +152,7 @@ total=$(($(stat_of server.first.requests) + $(stat_of server.second.requests) + 
 is "$total" "$(stat_of requests)" 'the requests of all servers are those of all workers'
 between "$answered" $((total - loaded)) "$(awk '$1 == "requests" { print $2 }' "$T/load.out")" \
 	'at least as many as were answered, at most as many as were sent'
-is "$(stat_of responses_5xx)" 0 'no failure'
+is_stat responses_5xx 0 'no failure'
 stop_drover
-cmp_ok "$(stat_of requests)" -ge "$total" 'the last word is still there'
+cmp_stat requests -ge "$total" 'the last word is still there'
 done_testing

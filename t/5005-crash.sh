@@ -57,10 +57,10 @@ dead=$(ctl conns -H | awk -F '\t' '$3 ~ /\(dead\)/ { print $11 }' | sort -u)
 counted=$(stat_of requests)
 ok 'both are replaced' wait_for 30 drover_is_ready
 for pid in "${pids[@]}"; do expect_gone "$pid"; done
-cmp_ok "$(stat_of requests)" -ge "$counted" 'what they did still counts'
+cmp_stat requests -ge "$counted" 'what they did still counts'
 is "$(curl -s -m 5 "http://127.0.0.1:$PORT/victim.txt")" hello 'they serve'
-is "$(stat_of master.worker_deaths)" $((2 * round)) 'the deaths are counted'
-is "$(stat_of master.worker_hangs)" 0 'as no hang'
+is_stat master.worker_deaths $((2 * round)) 'the deaths are counted'
+is_stat master.worker_hangs 0 'as no hang'
 ok 'and all is well' ctl status
 kill "${PRESS[@]}" 2>/dev/null
 for pid in "${PRESS[@]}"; do finish "$pid"; done

@@ -35,7 +35,7 @@ perl -MJSON::PP -0777 -e '
 	exit(@$u == 2 && @{$u->[0]{peers}} == 4 && $u->[0]{peers}[0]{weight} == 3 && $u->[1]{peers}[0]{state} eq "up" ? 0 : 1);
 ' < <(ctl upstreams -j)
 is $? 0 'JSON: the peers of each upstream'
-is "$(stat_of peer.api/127.0.0.1:9.requests)" 0 'stat knows peers by upstream and address'
+is_stat peer.api/127.0.0.1:9.requests 0 'stat knows peers by upstream and address'
 
 # What stays keeps its row; what went is shown by -a.
 conf 'peer "127.0.0.1:12" { } peer "127.0.0.1:10" { down = true }'

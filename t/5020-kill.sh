@@ -132,7 +132,7 @@ told() {
 ok 'the access log tells of both requests under way' wait_for 5 told 2
 like "$(grep killed "$T/access.log")" '/large' 'of the download'
 like "$(grep killed "$T/access.log")" '/sink' 'of the upload'
-is "$(stat_of responses_5xx)" 0 'no answer is counted for it'
+is_stat responses_5xx 0 'no answer is counted for it'
 
 # By filter.
 for n in 1 2 3; do client "f$n" "$get"; done
@@ -250,7 +250,7 @@ sent=$(perl "$T/nonsense.pl" "$RUN" "$slot" "$half" $((slot * 2 + half)) "${ID[s
 cmp_ok "${sent:-0}" -gt 50 'nonsense was sent'
 expect_stat gossip -eq "${sent:-0}"
 ok 'the connection is there' state_is "${ID[survivor]}" idle
-is "$(stat_of master.worker_deaths)" 0 'no worker died of it'
+is_stat master.worker_deaths 0 'no worker died of it'
 like "$(cat "$T/stderr")" "a message to this worker's socket was" 'and the log says so'
 
 # Somebody else.

@@ -7,7 +7,7 @@
 
 mkdir "$T/www"
 printf 'hello\n' >"$T/www/a.txt"
-DEAD=127.0.0.1:$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport')
+DEAD=127.0.0.1:$(free_port)
 many=
 for ((i = 0; i < 240; i++)); do many+="server \"many$i\" { listen = { \"unix:$T/s\" } names = { \"m$i.example\" } location \"/\" { status = 204 } }
 "; done

@@ -16,10 +16,6 @@ peer() {
 	eval "PEER_$1=$(awk '$1 == "listening" { print $2 }' "$T/$1.out")"
 }
 
-free_port() {
-	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport'
-}
-
 peer one 127.0.0.1:0
 peer two "unix:$T/two.sock"
 DEAD=127.0.0.1:$(free_port)
@@ -195,7 +191,7 @@ like "$(cat "$T/body")" 'X-Request-Timeout-Ms: [1-7][0-9]*' 'the peer knows how 
 before=$(stat_of up_cancelled)
 get /sleep/3000 -m 0.3
 ok 'the peer is told at once that its client is gone' wait_for 2 grep -q '^gone GET /sleep/3000' "$T/one.out"
-is "$(stat_of up_cancelled)" $((before + 1)) 'counted as cancelled'
+is_stat up_cancelled $((before + 1)) 'counted as cancelled'
 # Peers that fail.
 for round in 1 2 3 4; do got "one of two is dead $round" /half/name 200 two; done
 got 'none is there' /dead/name 502 -
@@ -250,7 +246,7 @@ is "$STATUS" 0 'requests beside it' || diag "$(cat "$T/load.out")"
 cmp_ok "$(stat_of buffers_resident)" -lt 4000000 'buffers stay few'
 expect_stat conns -eq 0
 ok 'reload' ctl reload
-is "$(stat_of up_conns)" "$(stat_of up_idle)" 'connections to peers are idle'
+same_stats up_conns up_idle 'connections to peers are idle'
 for p in $PID_one $PID_two; do kill "$p"; finish "$p"; done
 expect_stat up_conns -eq 0
 fds_check 2

@@ -106,13 +106,13 @@ goes_on 'the death of the other'
 quiet_kill KILL 0
 say all more
 goes_on 'one more'
-is "$(stat_of close_lost)" 0 'none was lost by the workers'\'' own count'
-is "$(stat_of moved_refused)" 0 'none was refused'
+is_stat close_lost 0 'none was lost by the workers'\'' own count'
+is_stat moved_refused 0 'none was refused'
 say all end
 finish "$LIVE" 60
 is "$STATUS" 0 'every answer and every body is right to its end' || diag "$(cat "$T/all.out" "$T/all.err")"
 expect_stat conns -eq 0
-is "$(stat_of up_conns)" "$(stat_of up_idle)" 'connections to the peer are idle'
+same_stats up_conns up_idle 'connections to the peer are idle'
 is "$(ctl upstreams -H | awk -F '\t' '{ n += $5 } END { print n + 0 }')" 0 'no request is in hand'
 
 # Relays are spread like idle connections.

@@ -97,7 +97,7 @@ for round in 1 2 3; do
 	wait_for 10 gone "${old[@]}" || fail 'the old worker is gone'
 	asks "reload $round"
 done
-is "$(stat_of up_moved)" $((kept * 3)) 'all of them moved, each time'
+is_stat up_moved $((kept * 3)) 'all of them moved, each time'
 ok 'upgrade' ctl upgrade
 asks 'upgrade'
 quiet_kill KILL 0
@@ -115,7 +115,7 @@ ok 'closed at the peer' wait_for 5 peer_has "$PEER_one" 8
 mapfile -t old < <(worker_pids)
 site "peer \"$PEER_two\" { max_fails = 0 }" 16
 ok 'reload without the peer' ctl reload
-is "$(stat_of moved_refused)" 6 'its relays stay where they are'
+is_stat moved_refused 6 'its relays stay where they are'
 ok 'its idle connections are closed' wait_for 5 only_relays
 cmp_ok "$(ctl workers -H | grep -c draining)" -eq 1 'the old worker drains'
 get /after
@@ -126,7 +126,7 @@ kill -TERM "$WS"
 finish "$WS"
 is "$STATUS" 0 'the relays were good to their end' || diag "$(cat "$T/slow.out")"
 ok 'then the old worker leaves' wait_for 5 gone "${old[@]}"
-is "$(stat_of drained_forced)" 0 'nothing was cut'
+is_stat drained_forced 0 'nothing was cut'
 expect_stat conns -eq 0
 is "$(ctl upstreams -H | awk -F '\t' '{ n += $5 } END { print n + 0 }')" 0 'no request is in hand'
 for p in $PID_one $PID_two; do kill -TERM "$p"; finish "$p"; done

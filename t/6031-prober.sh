@@ -35,14 +35,14 @@ is "$(prober_pid) $(probers)" '0 0' 'nothing to check: no prober'
 conf "$CHECK"
 ok 'reload' ctl reload
 ok 'with a check there is one' wait_for 10 prober_runs
-is "$(stat_of master.prober_generation)" 2 'of the generation in force'
+is_stat master.prober_generation 2 'of the generation in force'
 ONE=$(prober_pid)
 ok 'reload' ctl reload
 ok 'a reload replaces it' wait_for 10 prober_runs "$ONE"
 is "$(probers)" 1 'and leaves one'
 expect_stat master.prober_generation -eq 3
 expect_stat "peer.pool/$PEER_a.checks" -ge 5
-is "$(stat_of master.prober_deaths)" 0 'a replacement is no death'
+is_stat master.prober_deaths 0 'a replacement is no death'
 TWO=$(prober_pid)
 printf 'broken\n' >>"$T/drover.conf"
 fails 'a reload that fails' ctl reload

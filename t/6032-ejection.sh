@@ -56,7 +56,7 @@ ok 'and again' wait_for 10 ejected 2
 ok 'and again' wait_for 10 ejected 3
 is "$(grep "peer $PEER_a of upstream .*rows.* is left alone for" "$T/stderr" | sed 's/.* for \([0-9]*\) ms: .*/\1/' | head -3 | tr '\n' ' ')" \
 	'700 1400 2800 ' 'twice as long each time'
-cmp_ok "$(stat_of "$ROW.eject_series")" -ge 3 'the series is on the board'
+cmp_stat "$ROW.eject_series" -ge 3 'the series is on the board'
 ok 'droverctl peer up forgives' ctl peer rows "$PEER_a" up
 is "$(stat_of "$ROW.eject_series") $(stat_of "$ROW.fails")" '0 0' 'all of it'
 feels a serve

@@ -101,9 +101,9 @@ tell_peers reset >/dev/null
 ok 'the same with a queue' asked 2000 /two/for/2 -c 40
 is "$(statuses)" '200=2000' 'all are answered'
 is "$(counts 4)" '2 2 0 0' 'never more than max_conns in hand, and backups unused'
-is "$(stat_of upstream.two.queued)" 0 'nobody waits any more'
-cmp_ok "$(stat_of upstream.two.waited)" -gt 500 'many have waited'
-is "$(stat_of upstream.two.wait.count)" "$(stat_of upstream.two.waited)" 'each for some time'
+is_stat upstream.two.queued 0 'nobody waits any more'
+cmp_stat upstream.two.waited -gt 500 'many have waited'
+same_stats upstream.two.wait.count upstream.two.waited 'each for some time'
 # 40 at a time, 4 in hand, 2 ms and a little more each: 25 ms on average; nobody starves in the queue of a worker that has none in
 # hand.
 worst=$(cut -f 3 "$T/answers" | sort -n | tail -n 1)
@@ -135,12 +135,12 @@ GONE=$PID
 waits one 3
 got 'one more' /one/x 503 -
 is "$(field Retry-After)" 1 'with Retry-After'
-is "$(stat_of upstream.one.queue_full)" 1 'counted'
+is_stat upstream.one.queue_full 1 'counted'
 like "$(ctl upstreams)" 'one +3 +' 'the table shows the queue'
 is "$(ctl upstreams -j | perl -MJSON::PP -0777 -e 'print map { $_->{queue}{now} } grep { $_->{name} eq "one" } @{decode_json(<STDIN>)->{upstreams}}')" 3 'and so does JSON'
 kill "$GONE"
 waits one 2
-is "$(stat_of upstream.one.queue_left)" 1 'a client that goes away frees its place at once'
+is_stat upstream.one.queue_left 1 'a client that goes away frees its place at once'
 hold /one/third --data-binary "@$BUILD/drover" -H 'Expect:'
 THIRD=$PID
 waits one 3
@@ -157,15 +157,15 @@ hold /short/for/60000
 HOLDER=$PID
 ok 'one is in hand' in_hand 1
 got 'waited in vain' /short/x 504 -
-is "$(stat_of upstream.short.queue_expired)" 1 'counted'
+is_stat upstream.short.queue_expired 1 'counted'
 kill "$HOLDER"
 hold /one/for/60000
 HOLDER=$PID
 ok 'one is in hand' in_hand 1
 before=$(stat_of expired_request)
 AT=127.0.0.2:$(port_of 2) got 'its own time is over' /one/x 504 -
-is "$(stat_of expired_request)" $((before + 1)) 'that is counted as such'
-is "$(stat_of upstream.one.queue_expired)" 1 'and as one that waited'
+is_stat expired_request $((before + 1)) 'that is counted as such'
+is_stat upstream.one.queue_expired 1 'and as one that waited'
 kill "$HOLDER"
 ok 'none is in hand' in_hand 0
 is "$(counts | cut -d ' ' -f 4)" 2 'neither was sent'
@@ -186,7 +186,7 @@ hold /one/b
 B=$PID
 waits one 2
 ok 'reload' ctl reload
-is "$(stat_of upstream.one.queued)" 2 'they wait on'
+is_stat upstream.one.queued 2 'they wait on'
 kill "$HOLDER"
 finish "$A"
 finish "$B"

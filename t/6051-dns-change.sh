@@ -54,8 +54,8 @@ is "$(grep -vc ' 200$' "$T/answers")" 0 'no request failed'
 is "$(tail -n +$((lines + 4)) "$T/answers" | grep -c '^1 ')" 0 'no connection to the first is used again'
 finish "$SLOW"
 is "$(cat "$T/slow.status")" 200 'what was under way has been answered'
-is "$(stat_of master.reloads)" 0 'nothing was reloaded'
-is "$(stat_of "$PEER.connect_failures")" 0 'no connection failed'
+is_stat master.reloads 0 'nothing was reloaded'
+is_stat "$PEER.connect_failures" 0 'no connection failed'
 expect_stat "$PEER.address_changes" -ge 1
 stop_drover
 end_helpers

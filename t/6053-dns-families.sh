@@ -46,11 +46,11 @@ got 'both, IPv6 alone listens' /both6/name 200 6
 got 'A alone' /only4/name 200 1
 got 'AAAA alone' /only6/name 200 6
 got 'no other family' /wrong/name 502 -
-is "$(stat_of "peer.both4/both.example:$PEERS.connect_failures")" 0 'what the other family takes is no failure'
-is "$(stat_of "peer.both6/both.example:$PORT6.connect_failures")" 0 'either way'
-is "$(stat_of "peer.wrong/only6.example:$PEERS.connect_failures")" 2 'a refusal without another family is one'
+is_stat "peer.both4/both.example:$PEERS.connect_failures" 0 'what the other family takes is no failure'
+is_stat "peer.both6/both.example:$PORT6.connect_failures" 0 'either way'
+is_stat "peer.wrong/only6.example:$PEERS.connect_failures" 2 'a refusal without another family is one'
 got 'again, over a kept connection' /both4/name 200 1
-cmp_ok "$(stat_of "peer.both4/both.example:$PEERS.reused")" -ge 1 'to the other address as well'
+cmp_stat "peer.both4/both.example:$PEERS.reused" -ge 1 'to the other address as well'
 
 got 'the hosts file' /hosted/name 200 1
 is "$(questions hosted.example)" 0 'what it has is asked of nobody'

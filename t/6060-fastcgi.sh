@@ -8,10 +8,6 @@
 FPM=$(command -v php-fpm || ls /usr/sbin/php-fpm* 2>/dev/null | tail -n 1)
 [ -x "${FPM:-}" ] || skip_all 'no php-fpm'
 
-free_port() {
-	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport'
-}
-
 WWW=$T/www
 mkdir -p "$WWW/admin" "$WWW/uploads" "$WWW/empty" "$T/tmp"
 cat >"$WWW/index.php" <<'EOP'
@@ -195,7 +191,7 @@ cmp_ok "$(stat_of buffers_resident)" -lt 4000000 'buffers stay few'
 got 'errors' /error.php 200 error
 ok 'are in the log' wait_for 5 grep -qF 'it says \x1b[31m something' "$T/stderr"
 ok 'line by line' grep -q 'says: .*and more' "$T/stderr"
-cmp_ok "$(stat_of up_error_lines)" -ge 2 'and counted'
+cmp_stat up_error_lines -ge 2 'and counted'
 got 'a fatal error' /fatal.php 500 -
 ok 'is in the log' wait_for 5 grep -q 'says: .*nothing_of_this_name' "$T/stderr"
 get /die.php
@@ -213,8 +209,8 @@ before=$(stat_of up_reused)
 got 'a process' /pid.php 200 -
 first=$(cat "$T/body")
 for k in 1 2 3 4 5; do got "the same $k" /pid.php 200 "$first"; done
-cmp_ok "$(stat_of up_reused)" -ge $((before + 5)) 'connections are kept'
-is "$(stat_of up_idle)" 1 'as many as are asked for'
+cmp_stat up_reused -ge $((before + 5)) 'connections are kept'
+is_stat up_idle 1 'as many as are asked for'
 kill "$first"
 ok 'one whose process ends is closed' wait_stat up_idle -eq 0
 got 'another' /pid.php 200 -

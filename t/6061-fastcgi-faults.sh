@@ -140,7 +140,7 @@ got 'a body' /body 200 '300000 29400000' --data-binary "@$T/body.bin"
 got 'expect 100' /status/200 200 status --data-binary "@$T/body.bin" -H 'Expect: 100-continue'
 before=$(stat_of refused_length_required)
 got 'in chunks' /body 411 - --data-binary "@$T/body.bin" -H 'Transfer-Encoding: chunked'
-is "$(stat_of refused_length_required)" $((before + 1)) 'is counted'
+is_stat refused_length_required $((before + 1)) 'is counted'
 got 'too large' /little/body 413 - --data-binary "@$T/body.bin"
 got 'answered early' /early 413 'too much' --data-binary "@$T/body.bin"
 # What a responder must not do.
@@ -150,7 +150,7 @@ for path in version id type endlength nohead empty junk folded coding twice 1xx 
 	got "$path" "/$path" 502 -
 	count=$((count + 1))
 done
-is "$(stat_of up_bad_responses)" $((before + count)) 'each is counted'
+is_stat up_bad_responses $((before + count)) 'each is counted'
 got 'nothing' /drop 502 -
 for path in over noend noendlength cut longer short/1; do
 	get "/$path"
@@ -166,7 +166,7 @@ got 'errors' /errors/300 200 errors
 ok 'are logged' wait_for 5 grep -q 'says: line 0 of ..*31m errors$' "$T/stderr"
 ok 'escaped' grep -qF 'line 1 of \x1b[31m errors' "$T/stderr"
 cmp_ok "$(grep -c 'says: line' "$T/stderr")" -le 40 'not all of them'
-cmp_ok "$(stat_of up_error_lines)" -ge 300 'but counted'
+cmp_stat up_error_lines -ge 300 'but counted'
 got 'a status of its own' /app 200 app
 ok 'is logged' grep -q 'application ended with status 3' "$T/stderr"
 # Connections are kept, if that is asked for.
@@ -190,7 +190,7 @@ ok 'is told' wait_for 5 grep -q '^gone GET /hang?2' "$T/one.out"
 before=$(stat_of up_cancelled)
 get '/hang?3' -m 0.3
 ok 'a client that goes away' wait_for 2 grep -q '^gone GET /hang?3' "$T/one.out"
-is "$(stat_of up_cancelled)" $((before + 1)) 'counted as cancelled'
+is_stat up_cancelled $((before + 1)) 'counted as cancelled'
 get /slow -m 0.5
 ok 'in the middle' wait_for 2 grep -q '^gone GET /slow' "$T/one.out"
 cmp_ok "$(stat_of buffers_resident)" -lt 4000000 'buffers stay few'

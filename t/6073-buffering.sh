@@ -84,7 +84,7 @@ fds_mark
 # How much the sockets themselves take on the way to a client that does not read.
 slow none "/size/$BIG"
 ok 'without buffering, the peer waits for the client' wait_for 10 sending 1
-is "$(stat_of buffered_bytes)" 0 'and nothing is read ahead'
+is_stat buffered_bytes 0 'and nothing is read ahead'
 done_is none $BIG
 # In a file: the peer is free at once.
 for how in size chunked close; do
@@ -94,14 +94,14 @@ for how in size chunked close; do
 	is "$(ls -A "$T/temp")" '' "$how: the file has no name"
 	done_is "file_$how" $BIG
 done
-is "$(stat_of buffer_files)" 3 'counted'
-cmp_ok "$(stat_of buffered_bytes)" -gt 3000000 'as are its bytes'
+is_stat buffer_files 3 'counted'
+cmp_stat buffered_bytes -gt 3000000 'as are its bytes'
 ok 'the files are gone' wait_for 10 free_temp
 # A reload takes the rest of it, and the file, along.
 slow moved "/file/size/$BIG"
 ok 'the peer is free' wait_for 10 sending 0
 ok 'reload' ctl reload
-is "$(stat_of moved_in)" 1 'it moves with its file'
+is_stat moved_in 1 'it moves with its file'
 done_is moved $BIG
 # A worker that is killed leaves it to its standby.
 slow taken "/file/size/$BIG"

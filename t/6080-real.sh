@@ -257,7 +257,7 @@ cmp_ok "$(stat -c %s "$T/slow")" -lt 50000000 'which was slow indeed'
 flat 'a slow upload' slow_upload
 expect_stat conns -eq 0
 ok 'reload' ctl reload
-is "$(stat_of up_conns)" "$(stat_of up_idle)" 'connections to peers are idle'
+same_stats up_conns up_idle 'connections to peers are idle'
 stop_drover
 for kind in "${KINDS[@]}"; do
 	pid=PID_$kind

@@ -116,8 +116,8 @@ for ((round = 1; round <= ROUNDS; round++)); do
 	expect_stat conns -eq 0
 	audit "round $round"
 done
-is "$(stat_of responses_5xx)" 0 'nobody was told of a failure'
-cmp_ok "$(stat_of up_retries)" -gt 0 'there were failures'
+is_stat responses_5xx 0 'nobody was told of a failure'
+cmp_stat up_retries -gt 0 'there were failures'
 
 # What had begun: cut for the client, too.
 for modes in cut cutset cutchunk stall; do
@@ -148,6 +148,6 @@ else
 fi
 expect_stat conns -eq 0
 ok 'reload' ctl reload
-is "$(stat_of up_conns)" "$(stat_of up_idle)" "connections to peers are idle"
+same_stats up_conns up_idle "connections to peers are idle"
 for name in a b c; do end_peer "$name"; done
 done_testing

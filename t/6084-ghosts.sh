@@ -61,13 +61,13 @@ wait_for 5 quiet
 ok 'no request begins after its deadline, and what is cancelled is so at once' "$PYTHON" "$ROOT/t/tools/ghosts.py" count "$SLACK" \
 	"$T/clients.record" "$T/well.record" "$T/hangs.record" "$T/slow.record" "$T/fails.record"
 diag "$(cat "$T/.ok")"
-cmp_ok "$(stat_of up_cancelled)" -gt 50 'many were cancelled'
+cmp_stat up_cancelled -gt 50 'many were cancelled'
 # Each that a peer had in hand when its client left, or its time was up, is closed there: nobody works for nobody.
-is "$(stat_of peer.pool/"${PEER_AT[hangs]}".active)" 0 'the peer that hangs has nothing left in hand'
-cmp_ok "$(stat_of expired_request)" -gt 10 'many ran out of time'
+is_stat peer.pool/"${PEER_AT[hangs]}".active 0 'the peer that hangs has nothing left in hand'
+cmp_stat expired_request -gt 10 'many ran out of time'
 audit 'after all'
 ok 'reload' ctl reload
-is "$(stat_of up_conns)" "$(stat_of up_idle)" 'connections to peers are idle'
+same_stats up_conns up_idle 'connections to peers are idle'
 kill "$FULL"
 finish "$FULL"
 for name in well hangs slow fails; do end_peer "$name"; done

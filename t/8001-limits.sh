@@ -22,7 +22,7 @@ fds_mark
 spawn crowd "$BUILD/herd" -c "$CROWD" -n "$CROWD" -k $((CROWD / 4)) -t 10000 -p /1k "127.0.0.1:$PORT"
 finish "$PID" 60
 is "$STATUS" 0 "$CROWD clients that connect and request within five seconds are all served" || diag "$(cat "$T/crowd.out")"
-is "$(stat_of responses_2xx)" "$CROWD" 'each with 200'
+is_stat responses_2xx "$CROWD" 'each with 200'
 expect_stat conns -eq 0
 expect_stat buffers -eq 0
 
@@ -86,5 +86,5 @@ finish "$HOLD" 60
 cmp_ok $(($(ticks) - start)) -lt 100 'the worker does not spin meanwhile'
 is "$(curl -s -m 10 -o /dev/null -w '%{http_code}' "http://127.0.0.1:$PORT/1k")" 200 'it serves as soon as descriptors are free'
 is "$(worker_pids)" "$WORKER" 'the worker is still the same'
-is "$(stat_of master.worker_deaths)" 0 'none died'
+is_stat master.worker_deaths 0 'none died'
 done_testing

@@ -65,7 +65,7 @@ GOT=$(SMALL=20000 client '
 	}
 	print $got')
 cmp_ok "$GOT" -ge 18000000 'a slow but steady reader of pipelined answers gets them all'
-is "$(stat_of expired_min_rate)" 0 'and is not called too slow'
+is_stat expired_min_rate 0 'and is not called too slow'
 
 # The socket takes nothing when a client waits for our leave: it gets it later.
 REPLY=$(SMALL=20000 client '

@@ -35,7 +35,7 @@ asked_more_than() {
 # start_peers HOST...: one for each loopback address, named 1, 2 ..., all on the port PEERS.
 start_peers() {
 	local n=0 host
-	PEERS=$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport')
+	PEERS=$(free_port)
 	for host in "$@"; do
 		n=$((n + 1))
 		spawn "peer$n" "$PYTHON" "$ROOT/t/tools/backend.py" "$host:$PEERS" "$n"

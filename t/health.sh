@@ -32,10 +32,6 @@ feels() {
 	if [ $# = 0 ]; then rm -f "$file"; else printf '%s\n' "$*" >"$file.new" && mv "$file.new" "$file"; fi
 }
 
-free_port() {
-	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport'
-}
-
 # state_of UPSTREAM PEER: as droverctl shows it.
 state_of() {
 	ctl upstreams -H | awk -F '\t' -v u="$1" -v p="$2" '$1 == u && $2 == p { print $3 }'

@@ -285,6 +285,48 @@ expect_stat() {
 	if wait_stat "$@"; then pass "$1 $2 $3"; else fail "$1 $2 $3" "$1 is '$(stat_of "$1")'"; fi
 }
 
+# is_stat NAME WANT TEST, cmp_stat NAME OP WANT TEST, same_stats NAME NAME TEST: is and cmp_ok of what the board says, before long.
+# A client has its answer a moment before it is counted, so that one look right after it would be a race.
+is_stat() {
+	if wait_stat "$1" = "$2"; then pass "$3"; else is "$(stat_of "$1")" "$2" "$3"; fi
+}
+
+cmp_stat() {
+	if wait_stat "$1" "$2" "$3"; then pass "$4"; else cmp_ok "$(stat_of "$1")" "$2" "$3" "$4"; fi
+}
+
+stats_agree() {
+	[ "$(stat_of "$1")" = "$(stat_of "$2")" ]
+}
+
+same_stats() {
+	if wait_for 10 stats_agree "$1" "$2"; then pass "$3"; else is "$(stat_of "$1")" "$(stat_of "$2")" "$3"; fi
+}
+
+# free_port: one that nobody listens at, and that nobody else is given: not the kernel, as it is none of those that port 0 is, and no
+# other scenario, as it stands in a folder that they share until this one ends.
+PORTS=${TMPDIR:-/tmp}/drover-t.ports
+free_port() {
+	local low port
+	read -r low _ </proc/sys/net/ipv4/ip_local_port_range
+	[ "$low" -gt 12000 ] || low=32768
+	while port=$((10000 + SRANDOM % (low - 10000))); do
+		mkdir -p "$PORTS"
+		mkdir "$PORTS/$port" 2>/dev/null || continue
+		printf '%s\n' "$PORTS/$port" >>"$T/.ports"
+		perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => shift, Listen => 1, ReuseAddr => 1)' \
+			"$port" && break
+	done
+	printf '%s\n' "$port"
+}
+
+give_ports_back() {
+	local port
+	[ -e "$T/.ports" ] || return 0
+	while read -r port; do rmdir "$port"; done <"$T/.ports"
+	rmdir "$PORTS" 2>/dev/null
+}
+
 # port_of [N]: the port that listener N (from 1) is bound to.
 port_of() {
 	local address
@@ -307,6 +349,26 @@ drover_is_ready() {
 
 drover_is_ready_or_gone() {
 	drover_is_ready || is_gone "$DROVER_PID"
+}
+
+# guarded: each worker has its standby, by what they say that they are. A worker is ready before it has one, and one that dies so early
+# is started anew: whoever kills workers waits for this first.
+guarded() {
+	local pid title workers=' ' standbys=' '
+	for pid in $(children_of "$DROVER_PID"); do
+		title=
+		{ IFS= read -r -d '' title <"/proc/$pid/cmdline"; } 2>/dev/null
+		case $title in
+		'drover: worker '*) workers+="${title#*worker }, " ;;
+		'drover: standby '*) standbys+="${title#*standby }, " ;;
+		esac
+	done
+	[ "$workers" != ' ' ] || return 1
+	while [ -n "${workers# }" ]; do
+		workers=${workers# }
+		[[ $standbys == *" ${workers%%,*},"* ]] || return 1
+		workers=${workers#*,}
+	done
 }
 
 # launch_drover [ARGS]: starts it without waiting for anything. A configuration may come on standard input.
@@ -378,7 +440,7 @@ fds_check() {
 # no_leftovers: no process, no error line, no sanitizer report. done_testing calls it.
 no_leftovers() {
 	local found file
-	if wait_for 2 no_family; then pass "no process is left"; else
+	if wait_for 10 no_family; then pass "no process is left"; else
 		fail "no process is left" "$(ps -o pid,ppid,stat,etime,args -p "$(IFS=,; printf '%s' "${FAMILY[*]}")")"
 	fi
 	local logs=()
@@ -411,6 +473,7 @@ at_exit() {
 	trap - EXIT INT TERM HUP
 	[ -n "$finished" ] || printf '# the scenario ended early, with status %d\n' "$status"
 	end_family || printf '# processes could not be ended: %s\n' "${FAMILY[*]}"
+	give_ports_back
 	if [ -n "${KEEP:-}" ]; then diag "kept: $T"; else rm -rf "$T"; fi
 	if [ -z "$finished" ] && [ "$status" -eq 0 ]; then status=98; fi
 	exit "$status"

@@ -31,10 +31,6 @@ server "site" {
 EOF
 }
 
-free_port() {
-	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport'
-}
-
 heard() {
 	is_gone "${LIVE[$1]}" || grep -q "^$2" "$T/$1.out"
 }

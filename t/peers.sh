@@ -15,11 +15,6 @@ peer() {
 	eval "PEER_$1=$(awk '$1 == "listening" { print $2 }' "$T/$1.out")"
 }
 
-# free_port: one that nobody listens at.
-free_port() {
-	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport'
-}
-
 # said FIELD FILE: the last value of a field in heads that a peer or a client was told.
 said() {
 	sed -n "s/^$1: \\([^\r]*\\)\r*\$/\\1/Ip" "$2" | tail -n 1

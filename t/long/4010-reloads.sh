@@ -57,7 +57,7 @@ diag "$(cat "$T/calm.out")"
 diag "with reloads:"
 diag "$(cat "$T/storm.out" "$T/storm.err")"
 diag "$(ctl stat moved_in close_moved moved_refused drained_idle drained_finished drained_forced)"
-is "$(stat_of moved_refused)" 0 'none was refused'
+is_stat moved_refused 0 'none was refused'
 expect_stat conns -eq 0
 fds_check 4
 done_testing

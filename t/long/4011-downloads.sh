@@ -48,7 +48,7 @@ is "$right" "$DOWNLOADS" 'every file arrived complete and right' || diag "$(cat 
 finish "$HERD" 90
 is "$STATUS" 0 'the herd beside them: no request failed, no connection was closed'
 diag "$(cat "$T/herd.out")"
-is "$(stat_of moved_refused)" 0 'none was refused'
+is_stat moved_refused 0 'none was refused'
 expect_stat conns -eq 0
 fds_check 4
 done_testing

@@ -43,6 +43,6 @@ is "$(count_of load closed_idle)" 0 'none that was idle'
 is "$(count_of load bad)" 0 'every answer is right'
 is "$down" '' 'no counter ever went down'
 expect_standbys 'after them'
-is "$(stat_of master.worker_starts)" 2 'nobody was started anew'
+is_stat master.worker_starts 2 'nobody was started anew'
 expect_stat conns -eq 0
 done_testing

@@ -37,7 +37,7 @@ counters >"$T/counters.1"
 kill -TERM "$load"
 finish "$load" 120
 diag "$(fates_of load); p99 $(count_of load p99_us) us, longest $(count_of load max_us) us"
-is "$(stat_of takeovers)" 20 'each had a standby that went on'
+is_stat takeovers 20 'each had a standby that went on'
 is "$(grep -c -E 'it was serving connection [0-9]+ from 127.0.0.1: "GET /crash"' "$T/stderr")" 10 'each request that kills is named'
 cmp_ok "$slowest" -le 2000 "a stopped worker is taken over within hang (1 s) and one second (at most $slowest ms)"
 is "$(count_of load closed_idle)" 0 'no idle connection was lost'

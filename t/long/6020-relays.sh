@@ -109,9 +109,9 @@ end_load reloads
 is "$WS_STATUS" 0 "$RELOADS reloads: every WebSocket of $WEBSOCKETS lived and echoed"
 is "$HERD_STATUS" 0 "$RELOADS reloads: no request of $RATE a second failed, no connection was closed"
 is "$(count_of reloads-ws opened) $(count_of reloads-ws closed)" "$WEBSOCKETS $WEBSOCKETS" 'each ended when it was asked to'
-is "$(stat_of moved_refused)" 0 'no worker refused any'
+is_stat moved_refused 0 'no worker refused any'
 diag "the longest reload took $longest ms with the end of its old workers; $(stat_of moved_in) connections and $(stat_of up_moved) idle ones to the peer moved; it saw $opened new ones"
-cmp_ok "$(stat_of up_moved)" -gt 0 'idle connections to the peer moved, too'
+cmp_stat up_moved -gt 0 'idle connections to the peer moved, too'
 board_is_exact 'the board is exact'
 
 # Crashes.
