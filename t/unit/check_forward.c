@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tests worker/http/forward.c: heads as they go on to a peer or a client, byte for byte, and what
+ * tests worker/http/forward_*.c: heads as they go on to a peer or a client, byte for byte, and what
  * of them may never go on. Whatever is written is read again by the parsers.
  */
 #include <check.h>

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "worker/http/out.h"
 #include "worker/http/reply.h"
 #include "worker/http/scan.h"
 
@@ -97,35 +98,19 @@ static const char *find_status(struct line rest, int *status, struct line *reaso
 	return fields > 0 ? NULL : "head without a field";
 }
 
-struct out {
-	char *p;
-	char *end;
-	bool full;
-};
-
-static void put(struct out *o, const char *bytes, size_t len)
-{
-	if ((size_t)(o->end - o->p) < len) {
-		o->full = true;
-		return;
-	}
-	memcpy(o->p, bytes, len);
-	o->p += len;
-}
-
 static void put_status(struct out *o, int status, const struct line *reason)
 {
 	const char digits[] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10),
 			       (char)('0' + status % 10), ' '};
 	const char *usual = http_reason(status);
 
-	put(o, "HTTP/1.1 ", 9);
-	put(o, digits, sizeof digits);
+	OUT_PUT(o, "HTTP/1.1 ");
+	out_put(o, digits, sizeof digits);
 	if (reason->len > 0)
-		put(o, reason->text, reason->len);
+		out_put(o, reason->text, reason->len);
 	else
-		put(o, usual, strlen(usual));
-	put(o, "\r\n", 2);
+		out_string(o, usual);
+	OUT_PUT(o, "\r\n");
 }
 
 int cgi_translate_head(char *out, size_t size, const char *base, size_t len, const char **wrong)
@@ -144,11 +129,11 @@ int cgi_translate_head(char *out, size_t size, const char *base, size_t len, con
 
 		if (is_field(&line, "status", &value))
 			continue;
-		put(&o, line.text, line.len);
-		put(&o, "\r\n", 2);
+		out_put(&o, line.text, line.len);
+		OUT_PUT(&o, "\r\n");
 	}
-	put(&o, "\r\n", 2);
-	if (!o.full)
+	OUT_PUT(&o, "\r\n");
+	if (!o.broken)
 		return (int)(o.p - out);
 	*wrong = "size of the head";
 	return -1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the heads of requests and responses have in common: fields, the ends of lines, lengths. Used
- * by parse.c, response.c and forward.c, which know the rest. A function returns where the next one
- * goes on, or NULL: then more bytes are needed if *why is still HTTP_ACCEPTED.
+ * by parse.c, response.c and forward_*.c, which know the rest. A function that reads returns where
+ * the next one goes on, or NULL: then more bytes are needed if *why is still HTTP_ACCEPTED.
  */
 #ifndef DROVER_WORKER_HTTP_HEAD_H
 #define DROVER_WORKER_HTTP_HEAD_H
@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "worker/http/parse.h"
 #include "worker/http/scan.h"
@@ -85,9 +86,30 @@ static inline bool head_number(const char *p, size_t len, uint64_t *number)
 	return len > 0;
 }
 
+/* Is it that name? word is in lower case and holds no '_'. */
+static inline bool head_is(const char *name, size_t len, const char *word, size_t word_len)
+{
+	return len == word_len && scan_same_word(name, word, len);
+}
+
+static inline bool head_begins(const char *name, size_t len, const char *word, size_t word_len)
+{
+	return len > word_len && scan_same_word(name, word, word_len);
+}
+
+#define HEAD_IS(name, len, literal)     head_is(name, len, literal, sizeof(literal) - 1)
+#define HEAD_BEGINS(name, len, literal) head_begins(name, len, literal, sizeof(literal) - 1)
+
+/* Is it the text's name? Of any letters, both. */
+static inline bool head_is_name(const char *name, size_t len, const char *text)
+{
+	return (name[0] | 0x20) == (text[0] | 0x20) && strncasecmp(name, text, len) == 0 &&
+	       text[len] == '\0';
+}
+
 static inline bool head_is_chunked(const char *p, size_t len)
 {
-	return len == 7 && scan_same_word(p, "chunked", 7);
+	return HEAD_IS(p, len, "chunked");
 }
 
 /* Does one of the fields of that id, lists all of them, hold the token? */
