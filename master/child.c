@@ -21,6 +21,7 @@
 #include "master/policy.h"
 #include "worker/blackbox.h"
 #include "worker/errlog.h"
+#include "worker/fdpass.h"
 #include "worker/worker.h"
 
 static const char *const state_names[CHILD_STATES] = {
@@ -85,27 +86,15 @@ static void set_state(struct child *c, enum child_state state, uint64_t deadline
 
 int child_tell_fds(const struct child *c, uint32_t kind, uint64_t first, const int *fds, unsigned n)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int) * CHILD_FDS)];
-	} control = {0};
 	struct control_msg msg = {
 	    .kind = kind, .generation = c->gen->number, .slot = c->slot, .arg_us = first};
-	struct iovec iov = {&msg, sizeof(msg)};
-	struct msghdr head = {.msg_iov = &iov, .msg_iovlen = 1};
 
 	if (n > CHILD_FDS) {
 		errno = EINVAL;
 		return -1;
 	}
-	if (n) {
-		head.msg_control = &control;
-		head.msg_controllen = CMSG_SPACE(sizeof(int) * n);
-		control.head = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-		control.head.cmsg_len = CMSG_LEN(sizeof(int) * n);
-		memcpy(CMSG_DATA(&control.head), fds, sizeof(int) * n);
-	}
-	return sendmsg(c->control_fd, &head, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
+	return fdpass_send(c->control_fd, &msg, sizeof(msg), fds, (int)n, MSG_DONTWAIT) < 0 ? -1
+											    : 0;
 }
 
 int child_tell(const struct child *c, uint32_t kind, uint32_t flags, uint64_t arg_us)

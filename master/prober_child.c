@@ -20,6 +20,7 @@
 #include "master/policy.h"
 #include "master/privilege.h"
 #include "worker/errlog.h"
+#include "worker/fdpass.h"
 #include "worker/prober.h"
 #include "worker/worker.h"
 
@@ -274,23 +275,10 @@ void prober_child_postpone(struct prober_child *p, uint64_t now_us, uint64_t lat
 
 void prober_child_reopen(const struct prober_child *p)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {0};
 	struct control_msg msg = {.kind = CONTROL_REOPEN};
-	struct iovec iov = {&msg, sizeof(msg)};
-	struct msghdr head = {.msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control.room)};
 
-	if (p->state != PROBER_RUNNING)
-		return;
-	control.head = (struct cmsghdr){
-	    .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-	memcpy(CMSG_DATA(&control.head), &p->gen->logs.error_fd, sizeof(int));
-	if (sendmsg(p->control_fd, &head, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+	if (p->state == PROBER_RUNNING && fdpass_send(p->control_fd, &msg, sizeof(msg),
+						      &p->gen->logs.error_fd, 1, MSG_DONTWAIT) < 0)
 		errlog(ERRLOG_WARN, "the prober could not be given its log: %s", strerror(errno));
 }
 

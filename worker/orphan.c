@@ -11,6 +11,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "worker/fdpass.h"
+
 static volatile sig_atomic_t told_to_end;
 
 int orphan_accept(int listen_fd, uid_t master)
@@ -32,26 +34,7 @@ int orphan_accept(int listen_fd, uid_t master)
 
 static int send_one(int fd, const void *p, size_t len, int passed)
 {
-	alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof passed)] = {0};
-	struct iovec iov = {(void *)(uintptr_t)p, len};
-	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t n;
-
-	if (passed >= 0) {
-		struct cmsghdr *c;
-
-		h.msg_control = space;
-		h.msg_controllen = sizeof space;
-		c = CMSG_FIRSTHDR(&h);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof passed);
-		memcpy(CMSG_DATA(c), &passed, sizeof passed);
-	}
-	do
-		n = sendmsg(fd, &h, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)len ? 0 : -1;
+	return fdpass_send(fd, p, len, &passed, passed >= 0, 0) == (ssize_t)len ? 0 : -1;
 }
 
 int orphan_introduce(int fd, const struct worker_env *env, const struct orphan_hello *hello)

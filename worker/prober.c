@@ -14,6 +14,7 @@
 #include "worker/check.h"
 #include "worker/clock.h"
 #include "worker/errlog.h"
+#include "worker/fdpass.h"
 #include "worker/resolver.h"
 #include "worker/worker.h"
 
@@ -109,39 +110,23 @@ static void fire(void *arg, uint32_t i)
 
 /* The master. */
 
-/* The new error log, which is the only one that it has. */
-static void take_log(const struct prober *p, struct msghdr *h)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c != NULL; c = CMSG_NXTHDR(h, c)) {
-		int fd;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-		    c->cmsg_len != CMSG_LEN(sizeof fd))
-			continue;
-		memcpy(&fd, CMSG_DATA(c), sizeof fd);
-		(void)dup3(fd, p->env->error_log_fd, O_CLOEXEC);
-		close(fd);
-	}
-}
-
 static void hear(void *arg, uint32_t events)
 {
 	struct prober *p = arg;
-	alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof(int))];
 	struct control_msg m = {0};
-	struct iovec iov = {&m, sizeof m};
-	struct msghdr h = {
-	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
-	ssize_t n = recvmsg(p->control.fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct fdpass got;
+	ssize_t n = fdpass_receive(p->control.fd, &m, sizeof m, &got);
 
 	(void)events;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n < 0 && errno == EAGAIN)
 		return;
 	/* Whoever is the master next has a prober of its own. */
 	if (n != (ssize_t)sizeof m || m.kind == CONTROL_QUIT)
 		p->leave = true;
-	else if (m.kind == CONTROL_REOPEN)
-		take_log(p, &h);
+	/* The new error log, which is the only one that it has. */
+	else if (m.kind == CONTROL_REOPEN && got.count == 1)
+		(void)dup3(got.fds[0], p->env->error_log_fd, O_CLOEXEC);
+	fdpass_close(&got, 0);
 }
 
 /* The loop. */
