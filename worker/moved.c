@@ -293,76 +293,36 @@ static bool take_number(struct moved_record *r, const struct field *f)
 	return false;
 }
 
-static bool same(const struct moved_bytes *b, const char *text)
-{
-	return b->len > 0 && strlen(text) == b->len && memcmp(b->p, text, b->len) == 0;
-}
-
-static bool take_state(struct moved_record *r, const struct moved_bytes *b)
-{
-	for (int s = 0; s < CONN_STATES_COUNT; s++) {
-		if (same(b, conn_state_name((unsigned)s))) {
-			r->state = (enum conn_state)s;
-			return true;
-		}
+/* An enum travels by its name: defines the function that finds its value, from first to last. */
+#define NAMED(take, type, first, last, name_of)                     \
+	static bool take(const struct moved_bytes *b, uint8_t *out) \
+	{                                                           \
+		for (int v = first; v <= last; v++) {               \
+			if (moved_same(b, name_of((type)v))) {      \
+				*out = (uint8_t)v;                  \
+				return true;                        \
+			}                                           \
+		}                                                   \
+		return false;                                       \
 	}
-	return false;
-}
 
-static bool take_reason(struct moved_record *r, const struct moved_bytes *b)
-{
-	for (int s = 0; s < CLOSE_REASONS_COUNT; s++) {
-		if (same(b, close_reason_name((enum close_reason)s))) {
-			r->conn.close_reason = (uint8_t)s;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool take_up_state(struct moved_record *r, const struct moved_bytes *b)
-{
-	for (int s = UP_CONNECT; s <= UP_IDLE; s++) {
-		if (same(b, up_state_name((enum up_state)s))) {
-			r->up.state = (uint8_t)s;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool take_method(struct moved_record *r, const struct moved_bytes *b)
-{
-	for (int m = 0; m <= HTTP_OTHER; m++) {
-		if (same(b, http_method_name((enum http_method)m))) {
-			r->up.method = (uint8_t)m;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool take_body_kind(struct moved_record *r, const struct moved_bytes *b)
-{
-	for (int k = HTTP_BODY_NONE; k <= HTTP_BODY_UNTIL_CLOSE; k++) {
-		if (same(b, http_body_kind_name((enum http_body_kind)k))) {
-			r->up.body = (uint8_t)k;
-			return true;
-		}
-	}
-	return false;
-}
+NAMED(take_state, unsigned, 0, CONN_STATES_COUNT - 1, conn_state_name)
+NAMED(take_reason, enum close_reason, 0, CLOSE_REASONS_COUNT - 1, close_reason_name)
+NAMED(take_up_state, enum up_state, UP_CONNECT, UP_IDLE, up_state_name)
+NAMED(take_method, enum http_method, 0, HTTP_OTHER, http_method_name)
+NAMED(take_body_kind, enum http_body_kind, HTTP_BODY_NONE, HTTP_BODY_UNTIL_CLOSE,
+      http_body_kind_name)
 
 /* Those of the connection to the peer. */
 static bool take_up_field(struct moved_record *r, const struct field *f)
 {
 	switch (f->tag) {
 	case MOVED_UP_STATE:
-		return take_up_state(r, &f->bytes);
+		return take_up_state(&f->bytes, &r->up.state);
 	case MOVED_UP_METHOD:
-		return take_method(r, &f->bytes);
+		return take_method(&f->bytes, &r->up.method);
 	case MOVED_UP_BODY:
-		return take_body_kind(r, &f->bytes);
+		return take_body_kind(&f->bytes, &r->up.body);
 	case MOVED_UPSTREAM:
 		r->upstream = f->bytes;
 		return true;
@@ -389,9 +349,9 @@ static bool take_field(struct moved_record *r, const struct field *f)
 
 	switch (f->tag) {
 	case MOVED_STATE:
-		return take_state(r, &f->bytes);
+		return take_state(&f->bytes, &r->state);
 	case MOVED_CLOSE_REASON:
-		return take_reason(r, &f->bytes);
+		return take_reason(&f->bytes, &r->conn.close_reason);
 	case MOVED_PEER:
 		if (f->bytes.len != sizeof r->row.peer)
 			return false;

@@ -21,6 +21,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "worker/conn.h"
 #include "worker/up.h"
@@ -163,12 +164,18 @@ struct moved_bytes {
 	uint32_t len;
 };
 
+/* Is it that text? A field that did not come is none. */
+static inline bool moved_same(const struct moved_bytes *b, const char *text)
+{
+	return b->len > 0 && b->len == strlen(text) && memcmp(b->p, text, b->len) == 0;
+}
+
 /* A record as read: numbers in halves of the real kind, everything else as pieces of the message.
  */
 struct moved_record {
 	struct conn conn;
 	struct conn_row row;
-	enum conn_state state; /* CONN_FREE: an idle connection to a peer alone */
+	uint8_t state; /* enum conn_state; CONN_FREE: an idle connection to a peer alone */
 	struct moved_bytes listener, server, in, out;
 	struct up up; /* UP_FREE: none */
 	struct moved_bytes upstream, up_peer, location, up_in, up_out;
