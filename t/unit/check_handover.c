@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tests worker/handover.c: two workers' connections in one process, with a channel between them.
+ * tests worker/handover_*.c: two workers' connections in one process, with a channel between them.
  * Whatever happens to the channel, each connection has exactly one owner afterwards, and no
  * descriptor is left over: each test ends with as many as it began with.
  */
 #include "worker/handover.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,6 +14,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "t/unit/fds.h"
+#include "t/unit/rig.h"
+#include "t/unit/run.h"
 
 enum {
 	CONNS = 1000,
@@ -51,19 +54,6 @@ static int receiving; /* the receiver's end */
 static int client[CONNS];
 static unsigned clients;
 static unsigned fds_before;
-static char path[64];
-
-static unsigned count_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	ck_assert_ptr_nonnull(d);
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n;
-}
 
 static void start(struct side *s, uint32_t row, uint32_t max, struct listener *l, struct server *v,
 		  uint32_t servers)
@@ -77,22 +67,17 @@ static void start(struct side *s, uint32_t row, uint32_t max, struct listener *l
 					.listeners_count = 2,
 					.servers = v,
 					.servers_count = servers};
-	ck_assert_int_eq(arena_create(&s->arena, "test", conns_room(&s->settings)), 0);
-	ck_assert_int_eq(conns_init(&s->cs, &env, &s->arena), 0);
+	rig_make(&s->cs, NULL, &s->arena, &env);
 }
 
 static void stop(struct side *s)
 {
-	for (uint32_t i = 0; i < s->cs.row->conns_high; i++)
-		if (conn_row(&s->cs, i)->state != CONN_FREE)
-			conn_close(&s->cs, i, CLOSE_CLIENT, false);
-	conns_bury(&s->cs);
+	rig_close_all(&s->cs);
 	ck_assert_uint_eq(s->cs.row->conns, 0);
 	ck_assert_uint_eq(s->cs.row->conns_idle, 0);
 	ck_assert_uint_eq(s->cs.row->fds, 0);
 	ck_assert_uint_eq(s->cs.row->buffers, 0);
-	conns_free(&s->cs);
-	arena_destroy(&s->arena);
+	rig_free(&s->cs, &s->arena);
 }
 
 static void watch(void *arg, uint32_t i)
@@ -123,8 +108,7 @@ static void begin(uint32_t from_max, uint32_t to_max)
 	static const char *const addresses[] = {"127.0.0.1:80", "127.0.0.1:81", "127.0.0.1:82"};
 	const struct board_sizes sizes = {1, CONNS, 3, 4, 1, 1};
 
-	snprintf(path, sizeof path, "/tmp/check_handover.%d", (int)getpid());
-	ck_assert_int_eq(board_create(&board, path, &sizes), 0);
+	rig_board(&board, &sizes);
 	for (uint32_t k = 0; k < 3; k++)
 		strcpy(board_listener(&board, k)->address, addresses[k]);
 	start(&from, 0, from_max, old_listeners, old_servers, 2);
@@ -141,10 +125,9 @@ static void finish(void)
 	if (receiving >= 0)
 		close(receiving);
 	board_unmap(&board);
-	unlink(path);
 	for (unsigned k = 0; k < clients; k++)
 		close(client[k]);
-	ck_assert_uint_eq(count_fds(), fds_before);
+	ck_assert_uint_eq(fds_count(), fds_before);
 }
 
 static void set_up(void)
@@ -153,7 +136,7 @@ static void set_up(void)
 
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	clients = 0;
-	fds_before = count_fds();
+	fds_before = fds_count();
 	begin(CONNS, CONNS);
 }
 
@@ -166,19 +149,9 @@ static void again_with(uint32_t from_max, uint32_t to_max)
 
 static uint32_t open_at(uint32_t listener)
 {
-	struct sockaddr_storage peer = {.ss_family = AF_UNIX};
-	enum close_reason reason;
-	int pair[2];
-	uint32_t i;
+	int fd = fds_pair(&client[clients++]);
 
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair),
-			 0);
-	client[clients++] = pair[0];
-	i = conn_open(&from.cs,
-		      &(struct conn_origin){.listener = listener, .fd = pair[1], .peer = &peer},
-		      &reason);
-	ck_assert_uint_ne(i, CONN_NONE);
-	return i;
+	return rig_open(&from.cs, listener, fd);
 }
 
 /* Connection number k of the client is that of index k. */
@@ -195,35 +168,6 @@ static void open_idle(unsigned count)
 		conn_set_state(&from.cs, i, CONN_RESPOND);
 		conn_set_state(&from.cs, i, CONN_IDLE);
 	}
-}
-
-static void fill_buf(struct conns *cs, uint32_t *buf, uint32_t *len_out, uint32_t len, char seed)
-{
-	*buf = buf_take(&cs->bufs, len);
-	ck_assert_uint_ne(*buf, BUF_NONE);
-	for (uint32_t k = 0; k < len; k++)
-		buf_data(&cs->bufs, *buf)[k] = (char)(seed + (char)(k * 7));
-	*len_out = len;
-}
-
-static void check_buf(const struct conns *cs, uint32_t buf, uint32_t len, uint32_t skipped,
-		      char seed)
-{
-	uint32_t k = 0;
-
-	while (k < len && buf_data(&cs->bufs, buf)[k] == (char)(seed + (char)((k + skipped) * 7)))
-		k++;
-	ck_assert_uint_eq(k, len);
-}
-
-/* The client of the descriptor: what it writes arrives there. */
-static void check_talks(int fd, int peer)
-{
-	char c = 0;
-
-	ck_assert_int_eq(send(peer, "x", 1, MSG_NOSIGNAL), 1);
-	ck_assert_int_eq(recv(fd, &c, 1, MSG_DONTWAIT), 1);
-	ck_assert_int_eq(c, 'x');
 }
 
 static unsigned receive_all(void)
@@ -262,17 +206,8 @@ static void check_all_back(unsigned count)
 			continue;
 		ck_assert_uint_eq(conn_at(&from.cs, i)->flags & CONN_MOVING, 0);
 		ck_assert_uint_eq(from.watched[i], from.unwatched[i]);
-		check_talks(conn_at(&from.cs, i)->fd, client[i]);
+		fds_talk(conn_at(&from.cs, i)->fd, client[i]);
 	}
-}
-
-static uint32_t find(const struct conns *cs, uint64_t id)
-{
-	for (uint32_t i = 0; i < cs->row->conns_high; i++)
-		if (conn_row(cs, i)->state != CONN_FREE && conn_row(cs, i)->id == id)
-			return i;
-	ck_abort_msg("no connection %llu", (unsigned long long)id);
-	return CONN_NONE;
 }
 
 /* A response in the middle: bytes, then a piece of a file. */
@@ -284,7 +219,7 @@ static uint32_t open_sending(uint64_t off, uint64_t left)
 
 	conn_set_state(&from.cs, i, CONN_RESPOND);
 	conn_set_state(&from.cs, i, CONN_SEND);
-	fill_buf(&from.cs, &c->out_buf, &c->out_len, 200, 'o');
+	rig_fill(&from.cs, &c->out_buf, &c->out_len, 200, 'o');
 	c->out_off = skipped;
 	c->file = openfile_add(&from.cs.files, fd);
 	c->file_off = off;
@@ -310,7 +245,7 @@ START_TEST(test_all_kinds)
 		if (states[k] == CONN_IDLE || states[k] == CONN_LINGER)
 			conn_set_state(&from.cs, i, states[k]);
 		if (states[k] == CONN_HEAD || states[k] == CONN_BODY)
-			fill_buf(&from.cs, &c->in_buf, &c->in_len, 77, 'i');
+			rig_fill(&from.cs, &c->in_buf, &c->in_len, 77, 'i');
 		if (states[k] == CONN_BODY)
 			c->head_len = 50;
 		conn_row(&from.cs, i)->requests = 10 + (uint32_t)k;
@@ -336,7 +271,7 @@ START_TEST(test_all_kinds)
 		const struct conn *c;
 		const struct conn_row *row;
 
-		i = find(&to.cs, ids[k]);
+		i = rig_find(&to.cs, ids[k]);
 		c = conn_at(&to.cs, i);
 		row = conn_row(&to.cs, i);
 		ck_assert_int_eq(row->state, rows[k].state);
@@ -353,19 +288,19 @@ START_TEST(test_all_kinds)
 		ck_assert_uint_eq(c->server, 2);
 		ck_assert_uint_eq(c->flags & (CONN_MOVING | CONN_ARRIVING | CONN_READY), 0);
 		ck_assert_int_eq(fcntl(c->fd, F_GETFD), FD_CLOEXEC);
-		check_talks(c->fd, client[k]);
+		fds_talk(c->fd, client[k]);
 		if (row->state == CONN_HEAD || row->state == CONN_BODY) {
 			ck_assert_uint_eq(c->in_len, 77);
-			check_buf(&to.cs, c->in_buf, 77, 0, 'i');
+			rig_filled(&to.cs, c->in_buf, 77, 0, 'i');
 		}
 		ck_assert_uint_eq(c->head_len, row->state == CONN_BODY ? 50 : 0);
 	}
 	{
-		const struct conn *c = conn_at(&to.cs, find(&to.cs, ids[4]));
+		const struct conn *c = conn_at(&to.cs, rig_find(&to.cs, ids[4]));
 		char magic[3];
 
 		ck_assert_uint_eq(c->out_len - c->out_off, 191);
-		check_buf(&to.cs, c->out_buf, 191, 9, 'o');
+		rig_filled(&to.cs, c->out_buf, 191, 9, 'o');
 		ck_assert_uint_eq(c->file_left, 3);
 		ck_assert_int_eq(pread(openfile_fd(&to.cs.files, c->file), magic, 3, 1), 3);
 		ck_assert_mem_eq(magic, "ELF", 3);
@@ -390,7 +325,7 @@ START_TEST(test_shared_file)
 	move_all();
 	ck_assert_uint_eq(to.cs.row->conns, 20);
 	ck_assert_uint_eq(to.cs.row->fds, 22);
-	c = conn_at(&to.cs, find(&to.cs, first));
+	c = conn_at(&to.cs, rig_find(&to.cs, first));
 	ck_assert_uint_eq(to.cs.files.file[c->file].refs, 19);
 }
 END_TEST
@@ -455,18 +390,18 @@ START_TEST(test_large_buffers)
 
 		conn_set_state(&from.cs, i, CONN_RESPOND);
 		conn_set_state(&from.cs, i, CONN_SEND);
-		fill_buf(&from.cs, &c->in_buf, &c->in_len, buf_most(&from.cs.bufs), (char)k);
-		fill_buf(&from.cs, &c->out_buf, &c->out_len, buf_most(&from.cs.bufs),
+		rig_fill(&from.cs, &c->in_buf, &c->in_len, buf_most(&from.cs.bufs), (char)k);
+		rig_fill(&from.cs, &c->out_buf, &c->out_len, buf_most(&from.cs.bufs),
 			 (char)(k + 1));
 	}
 	move_all();
 	ck_assert_uint_eq(to.cs.row->conns, count);
 	for (unsigned k = 0; k < count; k++) {
-		const struct conn *c = conn_at(&to.cs, find(&to.cs, 1000 + k));
+		const struct conn *c = conn_at(&to.cs, rig_find(&to.cs, 1000 + k));
 
 		ck_assert_uint_eq(c->in_len, buf_most(&from.cs.bufs));
-		check_buf(&to.cs, c->in_buf, c->in_len, 0, (char)k);
-		check_buf(&to.cs, c->out_buf, c->out_len, 0, (char)(k + 1));
+		rig_filled(&to.cs, c->in_buf, c->in_len, 0, (char)k);
+		rig_filled(&to.cs, c->out_buf, c->out_len, 0, (char)(k + 1));
 	}
 }
 END_TEST
@@ -479,7 +414,7 @@ START_TEST(test_small_channel)
 
 	open_idle(200);
 	i = open_one();
-	fill_buf(&from.cs, &conn_at(&from.cs, i)->in_buf, &conn_at(&from.cs, i)->in_len, 70000,
+	rig_fill(&from.cs, &conn_at(&from.cs, i)->in_buf, &conn_at(&from.cs, i)->in_len, 70000,
 		 'i');
 	open_idle(20);
 	ck_assert_int_eq(setsockopt(out.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes), 0);
@@ -588,7 +523,7 @@ START_TEST(test_sender_leaves)
 	(void)receive_all();
 	ck_assert_uint_eq(to.cs.row->conns, HANDOVER_WINDOW);
 	for (uint32_t i = 0; i < to.cs.row->conns_high; i++)
-		check_talks(conn_at(&to.cs, i)->fd, client[conn_row(&to.cs, i)->id - 1000]);
+		fds_talk(conn_at(&to.cs, i)->fd, client[conn_row(&to.cs, i)->id - 1000]);
 }
 END_TEST
 
@@ -773,7 +708,7 @@ START_TEST(test_rescan)
 	struct conn *c = conn_at(&from.cs, i);
 	uint32_t ignored;
 
-	fill_buf(&from.cs, &c->parts_buf, &ignored, 10, 'p');
+	rig_fill(&from.cs, &c->parts_buf, &ignored, 10, 'p');
 	ck_assert_int_eq(handover_send(&out, &from.cs, &ops), HANDOVER_WAITS);
 	ck_assert_uint_eq(out.sent, 0);
 	ck_assert_uint_gt(handover_wait_us(&out, now.now_us, 1000000), 0);
@@ -841,8 +776,6 @@ int main(void)
 {
 	Suite *s = suite_create("handover");
 	TCase *c = tcase_create("handover");
-	SRunner *r;
-	int bad;
 
 	tcase_add_checked_fixture(c, set_up, finish);
 	tcase_add_test(c, test_all_kinds);
@@ -866,9 +799,5 @@ int main(void)
 	tcase_add_test(c, test_default_server);
 	tcase_set_timeout(c, 60);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	bad = srunner_ntests_failed(r) + (srunner_ntests_run(r) == 0);
-	srunner_free(r);
-	return bad != 0;
+	return run_suite(s);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tests worker/handover.c: proxied exchanges and idle connections to peers between two workers with
- * different configurations. Each has one owner afterwards, both halves of an exchange together;
- * what the board says of peers is exact; no descriptor is left over.
+ * tests worker/handover_*.c: proxied exchanges and idle connections to peers between two workers
+ * with different configurations. Each has one owner afterwards, both halves of an exchange
+ * together; what the board says of peers is exact; no descriptor is left over.
  */
 #include "worker/handover.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,6 +14,10 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "t/unit/fds.h"
+#include "t/unit/rig.h"
+#include "t/unit/run.h"
 
 enum {
 	CONNS = 300,
@@ -63,19 +66,6 @@ static int receiving;
 static int far_end[2 * CONNS + 100]; /* of client and peer by turns, and of idle ones */
 static unsigned far_ends;
 static unsigned fds_before;
-static char path[64];
-
-static unsigned count_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	ck_assert_ptr_nonnull(d);
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n;
-}
 
 static void start(struct side *s, uint32_t row, uint32_t max)
 {
@@ -86,11 +76,7 @@ static void start(struct side *s, uint32_t row, uint32_t max)
 	s->settings.listeners = listeners;
 	s->settings.listeners_count = s->settings.servers_count = 1;
 	s->settings.upstreams_count = 2;
-	ck_assert_int_eq(
-	    arena_create(&s->arena, "test", conns_room(&s->settings) + ups_room(&s->settings)), 0);
-	ck_assert_int_eq(conns_init(&s->cs, &env, &s->arena), 0);
-	ck_assert_int_eq(ups_init(&s->us, &s->cs, &s->arena), 0);
-	s->cs.ups = &s->us;
+	rig_make(&s->cs, &s->us, &s->arena, &env);
 	s->us.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	s->us.tag = 7ull << 56;
 }
@@ -150,18 +136,12 @@ static void both_exact(void)
 
 static void stop(struct side *s)
 {
-	for (uint32_t i = 0; i < s->cs.row->conns_high; i++)
-		if (conn_row(&s->cs, i)->state != CONN_FREE)
-			conn_close(&s->cs, i, CLOSE_CLIENT, false);
-	ups_close_idle(&s->us);
-	bury(s);
+	rig_close_all(&s->cs);
 	is_exact(s);
 	ck_assert_uint_eq(s->us.open, 0);
 	ck_assert_uint_eq(s->cs.row->buffers, 0);
 	close(s->us.epoll_fd);
-	ups_free(&s->us);
-	conns_free(&s->cs);
-	arena_destroy(&s->arena);
+	rig_free(&s->cs, &s->arena);
 }
 
 static void watch(void *arg, uint32_t i)
@@ -190,10 +170,9 @@ static void begin(uint32_t to_max)
 	const struct board_sizes sizes = {1, CONNS, 1, 1, 2, 3};
 	int pair[2];
 
-	fds_before = count_fds();
+	fds_before = fds_count();
 	far_ends = 0;
-	snprintf(path, sizeof path, "/tmp/check_handover_up.%d", (int)getpid());
-	ck_assert_int_eq(board_create(&board, path, &sizes), 0);
+	rig_board(&board, &sizes);
 	strcpy(board_listener(&board, 0)->address, "127.0.0.1:80");
 	for (uint32_t k = 0; k < 3; k++)
 		strcpy(board_peer(&board, k)->address, names[k]);
@@ -231,66 +210,35 @@ static void finish(void)
 	if (receiving >= 0)
 		close(receiving);
 	board_unmap(&board);
-	unlink(path);
 	for (unsigned k = 0; k < far_ends; k++)
 		close(far_end[k]);
-	ck_assert_uint_eq(count_fds(), fds_before);
+	ck_assert_uint_eq(fds_count(), fds_before);
 }
 
 static int one_end(void)
 {
-	int pair[2];
-
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair),
-			 0);
-	far_end[far_ends++] = pair[0];
-	return pair[1];
-}
-
-static void fill_buf(struct conns *cs, uint32_t *buf, uint32_t *len_out, uint32_t len, char seed)
-{
-	*buf = buf_take(&cs->bufs, len);
-	ck_assert_uint_ne(*buf, BUF_NONE);
-	for (uint32_t k = 0; k < len; k++)
-		buf_data(&cs->bufs, *buf)[k] = (char)(seed + (char)(k * 7));
-	*len_out = len;
-}
-
-static void check_buf(const struct conns *cs, uint32_t buf, uint32_t len, uint32_t skipped,
-		      char seed)
-{
-	for (uint32_t k = 0; k < len; k++)
-		ck_assert_int_eq(buf_data(&cs->bufs, buf)[k],
-				 (char)(seed + (char)((k + skipped) * 7)));
+	return fds_pair(&far_end[far_ends++]);
 }
 
 static uint32_t open_exchange(enum conn_state state, enum up_state up_state, uint32_t peer)
 {
-	const struct sockaddr_storage sa = {.ss_family = AF_UNIX};
-	struct up up = {.state = (uint8_t)up_state,
-			.peer = peer,
-			.location = 2,
-			.method = HTTP_GET,
-			.since_us = now.now_us,
-			.deadline_us = now.now_us + 5000000};
-	struct conn_origin origin = {.fd = one_end(), .peer = &sa};
-	enum close_reason reason;
-	uint32_t i = conn_open(&from.cs, &origin, &reason), u;
+	int client = one_end();
+	const struct up up = {.state = (uint8_t)up_state,
+			      .fd = one_end(),
+			      .peer = peer,
+			      .location = 2,
+			      .method = HTTP_GET,
+			      .since_us = now.now_us,
+			      .deadline_us = now.now_us + 5000000};
+	uint32_t i = rig_exchange(&from.cs, client, &up);
+	struct conn *c = conn_at(&from.cs, i);
 
-	ck_assert_uint_ne(i, CONN_NONE);
-	up.fd = one_end();
-	u = up_adopt(&from.us, &up);
-	ck_assert_uint_ne(u, UP_NONE);
-	up_join(&from.us, u, i);
-	ck_assert_int_eq(up_watch(&from.us, u), 0);
+	ck_assert_int_eq(up_watch(&from.us, c->up - 1), 0);
 	if (state == CONN_BODY) {
-		fill_buf(&from.cs, &conn_at(&from.cs, i)->in_buf, &conn_at(&from.cs, i)->in_len, 60,
-			 'h');
-		conn_at(&from.cs, i)->head_len = 50;
+		rig_fill(&from.cs, &c->in_buf, &c->in_len, 60, 'h');
+		c->head_len = 50;
 	}
-	conn_set_state(&from.cs, i, state == CONN_BODY ? CONN_BODY : CONN_RESPOND);
-	if (state == CONN_SEND || state == CONN_RELAY)
-		conn_set_state(&from.cs, i, state);
+	rig_state(&from.cs, i, state);
 	return i;
 }
 
@@ -303,28 +251,8 @@ static uint32_t open_idle(uint32_t peer)
 			      .requests = 3,
 			      .opened_us = now.now_us,
 			      .deadline_us = now.now_us + 9000000};
-	uint32_t u = up_adopt(&from.us, &up);
 
-	ck_assert_uint_ne(u, UP_NONE);
-	up_settle_in(&from.us, u);
-	return u;
-}
-
-static uint32_t find(const struct side *s, uint64_t id)
-{
-	for (uint32_t i = 0; i < s->cs.row->conns_high; i++)
-		if (conn_row(&s->cs, i)->state != CONN_FREE && conn_row(&s->cs, i)->id == id)
-			return i;
-	return CONN_NONE;
-}
-
-static void check_talks(int fd, int peer)
-{
-	char c = 0;
-
-	ck_assert_int_eq(send(peer, "x", 1, MSG_NOSIGNAL), 1);
-	ck_assert_int_eq(recv(fd, &c, 1, MSG_DONTWAIT), 1);
-	ck_assert_int_eq(c, 'x');
+	return rig_idle(&from.us, &up);
 }
 
 static void receive_all(void)
@@ -366,13 +294,13 @@ START_TEST(test_all_kinds)
 	uint64_t id = conn_row(&from.cs, i)->id, deadline = up->deadline_us;
 
 	buf_drop(&from.cs.bufs, &c->in_buf);
-	fill_buf(&from.cs, &c->in_buf, &c->in_len, 3000, 'a');
+	rig_fill(&from.cs, &c->in_buf, &c->in_len, 3000, 'a');
 	c->head_len = 100;
-	fill_buf(&from.cs, &c->out_buf, &c->out_len, 30000, 'b');
+	rig_fill(&from.cs, &c->out_buf, &c->out_len, 30000, 'b');
 	c->out_off = 11;
 	if (kinds[_i].up != UP_CONNECT)
-		fill_buf(&from.cs, &up->in_buf, &up->in_len, 20000, 'c');
-	fill_buf(&from.cs, &up->out_buf, &up->out_len, 10000, 'd');
+		rig_fill(&from.cs, &up->in_buf, &up->in_len, 20000, 'c');
+	rig_fill(&from.cs, &up->out_buf, &up->out_len, 10000, 'd');
 	up->out_off = 12;
 	up->flags = UP_READABLE | UP_KEEP | UP_CHUNK_OUT;
 	up->requests = 5;
@@ -380,7 +308,7 @@ START_TEST(test_all_kinds)
 	ck_assert_uint_eq(from.cs.row->conns, 0);
 	ck_assert_uint_eq(from.us.open, 0);
 	ck_assert_uint_eq(from.cs.row->up_cancelled, 0);
-	i = find(&to, id);
+	i = rig_find(&to.cs, id);
 	ck_assert_uint_ne(i, CONN_NONE);
 	ck_assert_int_eq(conn_row(&to.cs, i)->state, kinds[_i].conn);
 	c = conn_at(&to.cs, i);
@@ -393,14 +321,14 @@ START_TEST(test_all_kinds)
 	ck_assert_uint_eq(up->flags, UP_READABLE | UP_KEEP | UP_CHUNK_OUT);
 	ck_assert_uint_eq(up->deadline_us, deadline);
 	ck_assert_uint_ge(timer_at(&to.us.timer, c->up - 1), deadline);
-	check_buf(&to.cs, c->in_buf, c->in_len, 0, 'a');
+	rig_filled(&to.cs, c->in_buf, c->in_len, 0, 'a');
 	ck_assert_uint_eq(c->out_len - c->out_off, 30000 - 11);
-	check_buf(&to.cs, c->out_buf, c->out_len, 11, 'b');
-	check_buf(&to.cs, up->in_buf, up->in_len, 0, 'c');
+	rig_filled(&to.cs, c->out_buf, c->out_len, 11, 'b');
+	rig_filled(&to.cs, up->in_buf, up->in_len, 0, 'c');
 	ck_assert_uint_eq(up->out_len - up->out_off, 10000 - 12);
-	check_buf(&to.cs, up->out_buf, up->out_len, 12, 'd');
-	check_talks(c->fd, far_end[0]);
-	check_talks(up->fd, far_end[1]);
+	rig_filled(&to.cs, up->out_buf, up->out_len, 12, 'd');
+	fds_talk(c->fd, far_end[0]);
+	fds_talk(up->fd, far_end[1]);
 	ck_assert_uint_eq(board_shared_get(&board_peer(&board, 0)->active), 1);
 }
 END_TEST
@@ -422,25 +350,25 @@ START_TEST(test_many)
 			c->file_left = k;
 		}
 		if (k % 7 == 0)
-			fill_buf(&from.cs, &c->out_buf, &c->out_len, 40000, (char)k);
+			rig_fill(&from.cs, &c->out_buf, &c->out_len, 40000, (char)k);
 	}
 	move_all();
 	ck_assert_uint_eq(to.cs.row->conns, CONNS);
 	ck_assert_uint_eq(from.cs.row->conns, 0);
 	for (uint32_t k = 0; k < CONNS; k++) {
-		uint32_t i = find(&to, ids[k]);
+		uint32_t i = rig_find(&to.cs, ids[k]);
 		const struct conn *c = conn_at(&to.cs, i);
 
 		ck_assert_uint_ne(i, CONN_NONE);
-		check_talks(c->fd, far_end[2 * k]);
-		check_talks(up_at(&to.us, c->up - 1)->fd, far_end[2 * k + 1]);
+		fds_talk(c->fd, far_end[2 * k]);
+		fds_talk(up_at(&to.us, c->up - 1)->fd, far_end[2 * k + 1]);
 		ck_assert_uint_eq(up_at(&to.us, c->up - 1)->peer, k % 3 == 0 ? 0 : 1);
 		ck_assert_uint_eq(c->file_left, k % 5 == 0 ? k : 0);
 		if (k % 7 == 0)
-			check_buf(&to.cs, c->out_buf, c->out_len, 0, (char)k);
+			rig_filled(&to.cs, c->out_buf, c->out_len, 0, (char)k);
 	}
 	for (uint32_t k = 0; k < CONNS; k++) {
-		uint32_t i = find(&to, ids[k]);
+		uint32_t i = rig_find(&to.cs, ids[k]);
 
 		if (conn_at(&to.cs, i)->file != OPENFILE_NONE)
 			openfile_unref(&to.cs.files, conn_at(&to.cs, i)->file);
@@ -455,7 +383,7 @@ START_TEST(test_gone)
 	uint32_t peer = open_exchange(CONN_RELAY, UP_RELAY, GONE), location, other;
 
 	location = open_exchange(CONN_RESPOND, UP_HEAD, STAYING);
-	up_at(&from.us, conn_at(&from.cs, location)->up - 1)->location = 1;
+	rig_up(&from.cs, location)->location = 1;
 	other = open_exchange(CONN_RESPOND, UP_HEAD, STAYING);
 	move_all();
 	ck_assert_uint_eq(from.cs.row->conns, 2);
@@ -465,8 +393,8 @@ START_TEST(test_gone)
 	ck_assert_uint_ne(conn_at(&from.cs, peer)->flags & CONN_STAYS, 0);
 	ck_assert_uint_ne(conn_at(&from.cs, location)->flags & CONN_STAYS, 0);
 	ck_assert_uint_eq(conn_row(&from.cs, other)->state, CONN_FREE);
-	check_talks(conn_at(&from.cs, peer)->fd, far_end[0]);
-	check_talks(up_at(&from.us, conn_at(&from.cs, peer)->up - 1)->fd, far_end[1]);
+	fds_talk(conn_at(&from.cs, peer)->fd, far_end[0]);
+	fds_talk(rig_up(&from.cs, peer)->fd, far_end[1]);
 	ck_assert_uint_ne(timer_at(&from.us.timer, conn_at(&from.cs, peer)->up - 1), 0);
 }
 END_TEST
@@ -511,7 +439,7 @@ START_TEST(test_idle)
 	ck_assert_uint_eq(up_at(&to.us, u)->requests, 3);
 	ck_assert_int_eq(up_at(&to.us, u)->state, UP_HEAD);
 	ck_assert_uint_ne(timer_at(&to.us.timer, u), 0);
-	check_talks(up_at(&to.us, u)->fd, far_end[KEPT + 3]);
+	fds_talk(up_at(&to.us, u)->fd, far_end[KEPT + 3]);
 	up_close(&to.us, u);
 }
 END_TEST
@@ -544,7 +472,7 @@ START_TEST(test_no_edge_lost)
 	ck_assert_int_eq(send(far_end[1], "y", 1, 0), 1);
 	ck_assert_int_eq(epoll_wait(from.us.epoll_fd, &e, 1, 0), 0);
 	receive_all();
-	i = find(&to, id);
+	i = rig_find(&to.cs, id);
 	ck_assert_int_eq(epoll_wait(to.us.epoll_fd, &e, 1, 0), 1);
 	ck_assert_uint_eq(up_of_event(&to.us, e.data.u64), conn_at(&to.cs, i)->up - 1);
 	ck_assert_uint_ne(e.events & EPOLLIN, 0);
@@ -572,8 +500,7 @@ START_TEST(test_receiver_dies)
 	ck_assert_uint_eq(from.watched, 100);
 	for (uint32_t i = 0; i < 100; i++) {
 		ck_assert_uint_eq(conn_at(&from.cs, i)->flags & CONN_MOVING, 0);
-		check_talks(up_at(&from.us, conn_at(&from.cs, i)->up - 1)->fd,
-			    far_end[5 + 2 * i + 1]);
+		fds_talk(rig_up(&from.cs, i)->fd, far_end[5 + 2 * i + 1]);
 	}
 }
 END_TEST
@@ -658,8 +585,6 @@ int main(void)
 {
 	Suite *s = suite_create("handover_up");
 	TCase *c = tcase_create("handover_up");
-	SRunner *r;
-	int bad;
 
 	tcase_add_checked_fixture(c, set_up, finish);
 	tcase_add_loop_test(c, test_all_kinds, 0, sizeof kinds / sizeof kinds[0]);
@@ -676,9 +601,5 @@ int main(void)
 	tcase_add_test(c, test_draining_receiver);
 	tcase_set_timeout(c, 60);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	bad = srunner_ntests_failed(r) + (srunner_ntests_run(r) == 0);
-	srunner_free(r);
-	return bad != 0;
+	return run_suite(s);
 }

@@ -11,6 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "t/unit/hand.h"
+#include "t/unit/rig.h"
+#include "t/unit/run.h"
+
 enum {
 	CONNS = 8,
 	SIZE = 4096
@@ -30,7 +34,6 @@ static struct clock now = {.now_us = 500000000};
 static struct board board;
 static struct arena arena;
 static struct conns cs;
-static char path[64];
 static char out[MOVED_MESSAGE];
 static size_t out_len;
 
@@ -39,30 +42,15 @@ static void set_up(void)
 	const struct board_sizes sizes = {1, CONNS, 1, 1, 1, 1};
 	const struct conns_env env = {&settings, &now, &board, 0, 1000};
 
-	snprintf(path, sizeof path, "/tmp/check_moved.%d", (int)getpid());
-	ck_assert_int_eq(board_create(&board, path, &sizes), 0);
-	ck_assert_int_eq(arena_create(&arena, "test", conns_room(&settings)), 0);
-	ck_assert_int_eq(conns_init(&cs, &env, &arena), 0);
+	rig_board(&board, &sizes);
+	rig_make(&cs, NULL, &arena, &env);
 	out_len = 0;
 }
 
 static void tear_down(void)
 {
-	conns_free(&cs);
-	arena_destroy(&arena);
+	rig_free(&cs, &arena);
 	board_unmap(&board);
-	unlink(path);
-}
-
-static uint32_t open_one(void)
-{
-	struct sockaddr_storage peer = {.ss_family = AF_UNIX};
-	const struct conn_origin origin = {.fd = dup(1), .peer = &peer};
-	enum close_reason reason;
-	uint32_t i = conn_open(&cs, &origin, &reason);
-
-	ck_assert_uint_ne(i, CONN_NONE);
-	return i;
 }
 
 /* Reads a message from memory of its size. */
@@ -82,18 +70,17 @@ static int read_copy(const char *message, size_t len, size_t *off, struct moved_
 	return verdict;
 }
 
-static void fill_buf(uint32_t *buf, size_t len, char seed)
+static void fill_buf(uint32_t *buf, uint32_t len, char seed)
 {
-	*buf = buf_take(&cs.bufs, len);
-	ck_assert_uint_ne(*buf, BUF_NONE);
-	for (size_t k = 0; k < len; k++)
-		buf_data(&cs.bufs, *buf)[k] = (char)(seed + (char)k);
+	uint32_t same;
+
+	rig_fill(&cs, buf, &same, len, seed);
 }
 
 /* A record in the state, with the least that it needs. */
 static uint32_t make(enum conn_state state)
 {
-	uint32_t i = open_one();
+	uint32_t i = rig_open(&cs, 0, dup(1));
 	struct conn *c = conn_at(&cs, i);
 
 	conn_row(&cs, i)->state = (uint8_t)state;
@@ -298,56 +285,19 @@ START_TEST(test_portable)
 END_TEST
 
 /* Records made by hand. */
-struct hand {
-	char bytes[SIZE];
-	size_t len;
-};
-
-static void add(struct hand *h, uint16_t tag, const void *p, size_t len)
-{
-	uint16_t n = tag < MOVED_LONG ? (uint16_t)len : 0;
-	uint32_t length = (uint32_t)len;
-
-	memcpy(h->bytes + h->len, &tag, 2);
-	memcpy(h->bytes + h->len + 2, &n, 2);
-	h->len += 4;
-	if (tag >= MOVED_LONG) {
-		memcpy(h->bytes + h->len, &length, 4);
-		h->len += 4;
-	}
-	memcpy(h->bytes + h->len, p, len);
-	h->len += len;
-}
-
-static void add_number(struct hand *h, uint16_t tag, uint64_t v)
-{
-	add(h, tag, &v, sizeof v);
-}
-
-static void add_text(struct hand *h, uint16_t tag, const char *text)
-{
-	add(h, tag, text, strlen(text));
-}
-
-static void seal(struct hand *h)
-{
-	uint32_t len = (uint32_t)h->len;
-
-	memcpy(h->bytes, &len, sizeof len);
-}
 
 static void least(struct hand *h, const char *state)
 {
-	h->len = 4;
-	add_text(h, MOVED_STATE, state);
-	add_text(h, MOVED_LISTENER, "127.0.0.1:80");
+	hand_begin(h);
+	hand_text(h, MOVED_STATE, state);
+	hand_text(h, MOVED_LISTENER, "127.0.0.1:80");
 }
 
 static int verdict_of(struct hand *h)
 {
 	static struct moved_record r;
 
-	seal(h);
+	hand_seal(h);
 	return read_copy(h->bytes, h->len, NULL, &r);
 }
 
@@ -357,7 +307,7 @@ START_TEST(test_optional)
 	static struct hand h;
 
 	least(&h, "idle");
-	seal(&h);
+	hand_seal(&h);
 	ck_assert_int_eq(read_copy(h.bytes, h.len, NULL, &r), 1);
 	ck_assert_int_eq(r.state, CONN_IDLE);
 	ck_assert_uint_eq(r.server.len, 0);
@@ -431,11 +381,11 @@ static void by_hand(struct hand *h, int row)
 	least(h, refused[row].state);
 	for (int k = 0; k < 3; k++) {
 		if (refused[row].field[k].text != NULL)
-			add_text(h, refused[row].field[k].tag, refused[row].field[k].text);
+			hand_text(h, refused[row].field[k].tag, refused[row].field[k].text);
 		else if (refused[row].field[k].tag != 0 || strstr(refused[row].why, "tag 0"))
-			add_number(h, refused[row].field[k].tag, refused[row].field[k].number);
+			hand_number(h, refused[row].field[k].tag, refused[row].field[k].number);
 	}
-	seal(h);
+	hand_seal(h);
 }
 
 START_TEST(test_refused)
@@ -447,7 +397,7 @@ START_TEST(test_refused)
 
 	by_hand(&h, _i);
 	least(&good, "idle");
-	seal(&good);
+	hand_seal(&good);
 	both = malloc(h.len + good.len);
 	memcpy(both, h.bytes, h.len);
 	memcpy(both + h.len, good.bytes, good.len);
@@ -470,19 +420,19 @@ START_TEST(test_least_and_most)
 		static struct moved_record r;
 
 		least(&h, "idle");
-		add(&h, MOVED_REQUEST, request, len);
-		seal(&h);
+		hand_add(&h, MOVED_REQUEST, request, len);
+		hand_seal(&h);
 		ck_assert_int_eq(read_copy(h.bytes, h.len, NULL, &r), 1);
 		ck_assert_uint_eq(strlen(r.row.request),
 				  len < sizeof r.row.request ? len : sizeof r.row.request - 1);
 	}
-	h.len = 4;
-	add_text(&h, MOVED_STATE, "idle");
+	hand_begin(&h);
+	hand_text(&h, MOVED_STATE, "idle");
 	ck_assert_int_eq(verdict_of(&h), 0);
-	h.len = 4;
-	add_text(&h, MOVED_LISTENER, "127.0.0.1:80");
+	hand_begin(&h);
+	hand_text(&h, MOVED_LISTENER, "127.0.0.1:80");
 	ck_assert_int_eq(verdict_of(&h), 0);
-	h.len = 4;
+	hand_begin(&h);
 	ck_assert_int_eq(verdict_of(&h), 0);
 }
 END_TEST
@@ -525,12 +475,12 @@ START_TEST(test_lying)
 	static struct hand h;
 
 	least(&h, "idle");
-	add(&h, MOVED_IN, "abcd", 4);
-	seal(&h);
+	hand_add(&h, MOVED_IN, "abcd", 4);
+	hand_seal(&h);
 	memcpy(h.bytes, &lengths[_i], 4);
 	ck_assert_int_eq(read_copy(h.bytes, h.len, NULL, &r), -1);
 	ck_assert_int_eq(moved_descriptors(h.bytes, h.len, 0), -1);
-	seal(&h);
+	hand_seal(&h);
 	memcpy(h.bytes + h.len - 8, &lengths[_i], 4);
 	ck_assert_int_eq(read_copy(h.bytes, h.len, NULL, &r), -1);
 	memcpy(h.bytes + 6, &lengths[_i], 2);
@@ -627,8 +577,6 @@ int main(void)
 {
 	Suite *s = suite_create("moved");
 	TCase *c = tcase_create("moved");
-	SRunner *r;
-	int bad;
 
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, test_all_fields);
@@ -646,9 +594,5 @@ int main(void)
 	tcase_add_test(c, test_largest);
 	tcase_set_timeout(c, 60);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	bad = srunner_ntests_failed(r) + (srunner_ntests_run(r) == 0);
-	srunner_free(r);
-	return bad != 0;
+	return run_suite(s);
 }

@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 #include "worker/http/response.h"
+#include "t/unit/hand.h"
+#include "t/unit/rig.h"
+#include "t/unit/run.h"
 
 enum {
 	CONNS = 8,
@@ -40,7 +43,6 @@ static struct board board;
 static struct arena arena;
 static struct conns cs;
 static struct ups us;
-static char path[64];
 static char out[MOVED_MESSAGE];
 static size_t out_len;
 
@@ -49,32 +51,15 @@ static void set_up(void)
 	const struct board_sizes sizes = {1, CONNS, 1, 1, 1, 1};
 	const struct conns_env env = {&settings, &now, &board, 0, 1000};
 
-	snprintf(path, sizeof path, "/tmp/check_moved_up.%d", (int)getpid());
-	ck_assert_int_eq(board_create(&board, path, &sizes), 0);
-	ck_assert_int_eq(arena_create(&arena, "test", conns_room(&settings) + ups_room(&settings)),
-			 0);
-	ck_assert_int_eq(conns_init(&cs, &env, &arena), 0);
-	ck_assert_int_eq(ups_init(&us, &cs, &arena), 0);
-	cs.ups = &us;
+	rig_board(&board, &sizes);
+	rig_make(&cs, &us, &arena, &env);
 	out_len = 0;
 }
 
 static void tear_down(void)
 {
-	ups_free(&us);
-	conns_free(&cs);
-	arena_destroy(&arena);
+	rig_free(&cs, &arena);
 	board_unmap(&board);
-	unlink(path);
-}
-
-static void fill_buf(uint32_t *buf, uint32_t *len, uint32_t bytes, char seed)
-{
-	*buf = buf_take(&cs.bufs, bytes);
-	ck_assert_uint_ne(*buf, BUF_NONE);
-	*len = bytes;
-	for (uint32_t k = 0; k < bytes; k++)
-		buf_data(&cs.bufs, *buf)[k] = (char)(seed + (char)k);
 }
 
 static uint32_t make(enum conn_state state, enum up_state up_state)
@@ -84,25 +69,14 @@ static uint32_t make(enum conn_state state, enum up_state up_state)
 			      .location = 1,
 			      .method = HTTP_PUT,
 			      .body = HTTP_BODY_CHUNKED};
-	struct sockaddr_storage peer = {.ss_family = AF_UNIX};
-	const struct conn_origin origin = {.fd = dup(1), .peer = &peer};
-	enum close_reason reason;
-	uint32_t i = conn_open(&cs, &origin, &reason), u = up_adopt(&us, &up);
+	uint32_t i = rig_exchange(&cs, dup(1), &up);
 
-	ck_assert_uint_ne(i, CONN_NONE);
-	ck_assert_uint_ne(u, UP_NONE);
-	up_join(&us, u, i);
 	conn_row(&cs, i)->state = (uint8_t)state;
 	if (state == CONN_BODY) {
-		fill_buf(&conn_at(&cs, i)->in_buf, &conn_at(&cs, i)->in_len, 40, 'h');
+		rig_fill(&cs, &conn_at(&cs, i)->in_buf, &conn_at(&cs, i)->in_len, 40, 'h');
 		conn_at(&cs, i)->head_len = 40;
 	}
 	return i;
-}
-
-static struct up *up_of(uint32_t i)
-{
-	return up_at(&us, conn_at(&cs, i)->up - 1);
 }
 
 static void write_one(uint32_t i)
@@ -166,7 +140,7 @@ static uint64_t largest(int k)
 START_TEST(test_all_fields)
 {
 	uint32_t i = make(CONN_SEND, UP_BODY);
-	struct up *up = up_of(i);
+	struct up *up = rig_up(&cs, i);
 	static struct moved_record r;
 
 	for (int k = 0; k < NUMBERS; k++) {
@@ -175,8 +149,8 @@ START_TEST(test_all_fields)
 		memcpy((char *)up + numbers[k].offset, &v, numbers[k].size);
 	}
 	up->flags |= UP_READY;
-	fill_buf(&up->in_buf, &up->in_len, 100, 'i');
-	fill_buf(&up->out_buf, &up->out_len, 300, 'o');
+	rig_fill(&cs, &up->in_buf, &up->in_len, 100, 'i');
+	rig_fill(&cs, &up->out_buf, &up->out_len, 300, 'o');
 	up->out_off = 7;
 	write_one(i);
 	ck_assert_int_eq(moved_descriptors(out, out_len, 0), 2);
@@ -206,11 +180,11 @@ END_TEST
 START_TEST(test_one_number)
 {
 	uint32_t i = make(CONN_SEND, UP_BODY);
-	struct up *up = up_of(i);
+	struct up *up = rig_up(&cs, i);
 	static struct moved_record r;
 	uint64_t v = largest(_i);
 
-	fill_buf(&up->in_buf, &up->in_len, 100, 'i');
+	rig_fill(&cs, &up->in_buf, &up->in_len, 100, 'i');
 	memcpy((char *)up + numbers[_i].offset, &v, numbers[_i].size);
 	write_one(i);
 	ck_assert_int_eq(read_one(&r), 1);
@@ -281,27 +255,6 @@ START_TEST(test_idle)
 END_TEST
 
 /* Records made by hand: a sound exchange, but for what a row says. */
-struct hand {
-	char bytes[SIZE];
-	size_t len;
-};
-
-static void add(struct hand *h, uint16_t tag, const void *p, size_t len)
-{
-	uint16_t n = tag < MOVED_LONG ? (uint16_t)len : 0;
-	uint32_t length = (uint32_t)len;
-
-	memcpy(h->bytes + h->len, &tag, 2);
-	memcpy(h->bytes + h->len + 2, &n, 2);
-	h->len += 4;
-	if (tag >= MOVED_LONG) {
-		memcpy(h->bytes + h->len, &length, 4);
-		h->len += 4;
-	}
-	memcpy(h->bytes + h->len, p, len);
-	h->len += len;
-}
-
 struct change {
 	uint16_t tag;
 	const char *text; /* NULL: number */
@@ -318,9 +271,9 @@ static void add_unless(struct hand *h, const struct change *c, uint16_t tag, con
 		number = c->number;
 	}
 	if (text != NULL)
-		add(h, tag, text, strlen(text));
+		hand_text(h, tag, text);
 	else
-		add(h, tag, &number, sizeof number);
+		hand_number(h, tag, number);
 }
 
 static int verdict_of(const char *state, const char *up_state, const struct change *c)
@@ -330,11 +283,10 @@ static int verdict_of(const char *state, const char *up_state, const struct chan
 					MOVED_FILE_FDS};
 	static struct hand h;
 	static struct moved_record r;
-	uint32_t len;
 	size_t off = 0;
 	bool known = c->tag == 0;
 
-	h.len = 4;
+	hand_begin(&h);
 	add_unless(&h, c, MOVED_STATE, state, 0);
 	add_unless(&h, c, MOVED_LISTENER, "127.0.0.1:80", 0);
 	add_unless(&h, c, MOVED_UP_STATE, up_state, 0);
@@ -345,11 +297,10 @@ static int verdict_of(const char *state, const char *up_state, const struct chan
 	for (size_t k = 0; k < sizeof mine / sizeof mine[0]; k++)
 		known |= mine[k] == c->tag;
 	if (!known && c->text != NULL)
-		add(&h, c->tag, c->text, strlen(c->text));
+		hand_text(&h, c->tag, c->text);
 	else if (!known)
-		add(&h, c->tag, &c->number, sizeof c->number);
-	len = (uint32_t)h.len;
-	memcpy(h.bytes, &len, sizeof len);
+		hand_number(&h, c->tag, c->number);
+	hand_seal(&h);
 	return moved_read(h.bytes, h.len, &off, &r);
 }
 
@@ -456,7 +407,7 @@ START_TEST(test_old_programs)
 	ck_assert_int_eq(descriptors, moved_descriptors_of(&cs, i));
 	/* With a file it is alone in its message: who counts two closes the third. */
 	conn_row(&cs, i)->state = CONN_SEND;
-	up_of(i)->state = UP_BODY;
+	rig_up(&cs, i)->state = UP_BODY;
 	conn_at(&cs, i)->file = 0;
 	write_one(i);
 	conn_at(&cs, i)->file = OPENFILE_NONE;
@@ -483,8 +434,6 @@ int main(void)
 {
 	Suite *s = suite_create("moved_up");
 	TCase *c = tcase_create("moved_up");
-	SRunner *r;
-	int bad;
 
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, test_all_fields);
@@ -494,9 +443,5 @@ int main(void)
 	tcase_add_loop_test(c, test_by_hand, 0, sizeof by_hand / sizeof by_hand[0]);
 	tcase_add_test(c, test_old_programs);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	bad = srunner_ntests_failed(r) + (srunner_ntests_run(r) == 0);
-	srunner_free(r);
-	return bad != 0;
+	return run_suite(s);
 }

@@ -16,6 +16,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "t/unit/fds.h"
+#include "t/unit/rig.h"
+#include "t/unit/run.h"
+
 enum {
 	CONNS = 64,
 	START_US = 500000000,
@@ -40,15 +44,9 @@ static struct board board;
 static struct arena arena;
 static struct conns cs;
 static struct takeover t;
-static char path[64];
 static int peer[CONNS];  /* other ends, by record */
 static int foreign[100]; /* what the test program has open besides */
 static uint32_t foreign_count;
-
-static bool is_open(int fd)
-{
-	return fcntl(fd, F_GETFD) >= 0;
-}
 
 static void set_up(void)
 {
@@ -61,23 +59,19 @@ static void set_up(void)
 	servers[1].deadlines.at_us[DEADLINE_REQUEST] = 0;
 	servers[1].deadlines.at_us[DEADLINE_MAX_AGE] = 0;
 	servers[1].deadlines.min_rate = 240;
-	snprintf(path, sizeof path, "/tmp/check_takeover.%d", (int)getpid());
-	ck_assert_int_eq(board_create(&board, path, &sizes), 0);
-	ck_assert_int_eq(arena_create(&arena, "test", conns_room(&settings)), 0);
-	ck_assert_int_eq(conns_init(&cs, &env, &arena), 0);
+	rig_board(&board, &sizes);
+	rig_make(&cs, NULL, &arena, &env);
 	foreign_count = 0;
 	for (int fd = 3; fd < 100; fd++) {
-		if (is_open(fd))
+		if (fds_is_open(fd))
 			foreign[foreign_count++] = fd;
 	}
 }
 
 static void tear_down(void)
 {
-	conns_free(&cs);
-	arena_destroy(&arena);
+	rig_free(&cs, &arena);
 	board_unmap(&board);
-	unlink(path);
 }
 
 static uint32_t open_one(void)
@@ -86,26 +80,18 @@ static uint32_t open_one(void)
 	struct sockaddr_in *in = (struct sockaddr_in *)&from;
 	enum close_reason reason;
 	struct conn_origin origin = {.listener = 1, .peer = &from};
-	int pair[2];
+	int far_end;
 	uint32_t i;
 
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
 	in->sin_family = AF_INET;
 	in->sin_port = htons(4711);
 	ck_assert_int_eq(inet_pton(AF_INET, "192.0.2.7", &in->sin_addr), 1);
-	origin.fd = pair[0];
+	origin.fd = fds_pair(&far_end);
 	i = conn_open(&cs, &origin, &reason);
 	ck_assert_uint_ne(i, CONN_NONE);
-	peer[i] = pair[1];
+	peer[i] = far_end;
 	conn_settle(&cs, i);
 	return i;
-}
-
-static void give_buf(uint32_t *buf, uint32_t *len, const char *text)
-{
-	*buf = buf_take(&cs.bufs, strlen(text));
-	*len = (uint32_t)strlen(text);
-	memcpy(buf_data(&cs.bufs, *buf), text, *len);
 }
 
 static uint32_t open_in(enum conn_state state)
@@ -116,7 +102,7 @@ static uint32_t open_in(enum conn_state state)
 	if (state == CONN_HEAD)
 		return i;
 	if (state == CONN_BODY) {
-		give_buf(&c->in_buf, &c->in_len, "POST / HTTP/1.1\r\n\r\n");
+		rig_give(&cs, &c->in_buf, &c->in_len, "POST / HTTP/1.1\r\n\r\n");
 		c->head_len = c->in_len;
 		conn_set_state(&cs, i, CONN_BODY);
 	} else {
@@ -134,7 +120,7 @@ static uint32_t open_download(int *file_fd)
 	struct conn *c = conn_at(&cs, i);
 
 	*file_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	give_buf(&c->out_buf, &c->out_len, "HTTP/1.1 200 OK\r\n\r\n");
+	rig_give(&cs, &c->out_buf, &c->out_len, "HTTP/1.1 200 OK\r\n\r\n");
 	c->out_off = 3;
 	c->file = openfile_add(&cs.files, *file_fd);
 	c->file_off = 10;
@@ -163,15 +149,6 @@ static void crash(uint32_t touched)
 	takeover_rebuild(&cs, UNSERVED_US, &t);
 	ck_assert_uint_eq(cs.row->conns_high, high);
 	ck_assert_uint_eq(cs.row->touching, 0);
-}
-
-/* How the peer sees it: 'o' open, 'e' end. */
-static char seen_by_peer(uint32_t i)
-{
-	char c;
-	ssize_t n = recv(peer[i], &c, 1, MSG_DONTWAIT);
-
-	return n < 0 && errno == EAGAIN ? 'o' : 'e';
 }
 
 static void close_strays(int more)
@@ -247,7 +224,7 @@ START_TEST(test_all_kinds)
 		ck_assert_uint_eq(conn_row(&cs, i[k])->deadline_us, deadline[k] + UNSERVED_US);
 		ck_assert_uint_ne(timer_at(&cs.timer, i[k]), 0);
 		ck_assert_uint_ge(timer_at(&cs.timer, i[k]), now.now_us);
-		ck_assert_int_eq(seen_by_peer(i[k]), 'o');
+		ck_assert_int_eq(fds_seen_by(peer[i[k]]), 'o');
 		ck_assert_uint_ne(conn_at(&cs, i[k])->addr_cell, ADDR_NONE);
 		ck_assert_int_eq(conn_at(&cs, i[k])->flags & CONN_READY, 0);
 	}
@@ -296,9 +273,9 @@ START_TEST(test_suspect)
 	ck_assert_int_eq(t.row.port, 4711);
 	ck_assert_int_eq(conn_row(&cs, i)->state, CONN_FREE);
 	ck_assert_uint_eq(cs.row->close_lost, 1);
-	ck_assert_int_eq(seen_by_peer(i), 'e');
-	ck_assert_int_eq(seen_by_peer(before), 'o');
-	ck_assert_int_eq(seen_by_peer(after), 'o');
+	ck_assert_int_eq(fds_seen_by(peer[i]), 'e');
+	ck_assert_int_eq(fds_seen_by(peer[before]), 'o');
+	ck_assert_int_eq(fds_seen_by(peer[after]), 'o');
 	is_usable();
 }
 END_TEST
@@ -314,8 +291,8 @@ START_TEST(test_away)
 	crash(UINT32_MAX);
 	ck_assert_uint_eq(t.kept + t.lost, 0);
 	ck_assert_uint_eq(t.away, 1);
-	ck_assert(!is_open(mine));
-	ck_assert_int_eq(seen_by_peer(i), 'o');
+	ck_assert(!fds_is_open(mine));
+	ck_assert_int_eq(fds_seen_by(peer[i]), 'o');
 	ck_assert_int_eq(send(other, "x", 1, 0), 1);
 	ck_assert_uint_eq(cs.row->close_moved, 1);
 	is_usable();
@@ -333,7 +310,7 @@ START_TEST(test_doomed)
 	ck_assert_uint_eq(t.lost, 0);
 	ck_assert_uint_eq(cs.row->close_client, 1);
 	ck_assert_uint_eq(cs.row->close_lost, 0);
-	ck_assert_int_eq(seen_by_peer(other), 'o');
+	ck_assert_int_eq(fds_seen_by(peer[other]), 'o');
 	is_usable();
 }
 END_TEST
@@ -461,15 +438,15 @@ START_TEST(test_spoilt)
 	ck_assert_int_eq(conn_row(&cs, i)->state, CONN_FREE);
 	ck_assert_int_eq(conn_row(&cs, other)->state, CONN_BODY);
 	ck_assert_int_eq(conn_row(&cs, last)->state, CONN_BODY);
-	ck_assert_int_eq(seen_by_peer(other), 'o');
-	ck_assert_int_eq(seen_by_peer(last), 'o');
-	ck_assert(is_open(2));
+	ck_assert_int_eq(fds_seen_by(peer[other]), 'o');
+	ck_assert_int_eq(fds_seen_by(peer[last]), 'o');
+	ck_assert(fds_is_open(2));
 	ck_assert_uint_eq(cs.row->buffers, 2 * 4096);
 	/* Its descriptor is gone, or a stray. */
 	close_strays(-1);
-	ck_assert(!is_open(fd));
-	ck_assert_int_eq(seen_by_peer(i), 'e');
-	ck_assert_int_eq(seen_by_peer(other), 'o');
+	ck_assert(!fds_is_open(fd));
+	ck_assert_int_eq(fds_seen_by(peer[i]), 'e');
+	ck_assert_int_eq(fds_seen_by(peer[other]), 'o');
 	ck_assert_uint_ne(conn_at(&cs, other)->in_buf, in_buf);
 	is_usable();
 }
@@ -494,7 +471,7 @@ START_TEST(test_noise)
 	crash((uint32_t)rand_r(&seed) % 21);
 	ck_assert_uint_le(t.kept + t.lost + t.away, 20);
 	close_strays(-1);
-	ck_assert(is_open(1) && is_open(2));
+	ck_assert(fds_is_open(1) && fds_is_open(2));
 	is_usable();
 }
 END_TEST
@@ -506,12 +483,12 @@ START_TEST(test_strays)
 
 	crash(UINT32_MAX);
 	close_strays(mine);
-	ck_assert(!is_open(stray));
-	ck_assert(is_open(mine));
-	ck_assert(is_open(file_fd));
-	ck_assert(is_open(conn_at(&cs, i)->fd));
-	ck_assert(is_open(0) && is_open(1) && is_open(2));
-	ck_assert_int_eq(seen_by_peer(i), 'o');
+	ck_assert(!fds_is_open(stray));
+	ck_assert(fds_is_open(mine));
+	ck_assert(fds_is_open(file_fd));
+	ck_assert(fds_is_open(conn_at(&cs, i)->fd));
+	ck_assert(fds_is_open(0) && fds_is_open(1) && fds_is_open(2));
+	ck_assert_int_eq(fds_seen_by(peer[i]), 'o');
 }
 END_TEST
 
@@ -519,8 +496,6 @@ int main(void)
 {
 	Suite *s = suite_create("takeover");
 	TCase *c = tcase_create("takeover");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, test_all_kinds);
@@ -532,9 +507,5 @@ int main(void)
 	tcase_add_loop_test(c, test_noise, 0, 50);
 	tcase_add_test(c, test_strays);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

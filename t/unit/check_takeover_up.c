@@ -18,6 +18,9 @@
 
 #include "worker/http/response.h"
 #include "worker/up.h"
+#include "t/unit/fds.h"
+#include "t/unit/rig.h"
+#include "t/unit/run.h"
 
 enum {
 	CONNS = 64,
@@ -48,18 +51,12 @@ static struct arena arena;
 static struct conns cs;
 static struct ups us;
 static struct takeover t;
-static char path[64];
 static int far_end[4 * CONNS];
 static unsigned far_ends;
 static int foreign[100];
 static uint32_t foreign_count;
 static int elsewhere[3]; /* what another process has of ours */
 static unsigned elsewhere_count;
-
-static bool is_open(int fd)
-{
-	return fcntl(fd, F_GETFD) >= 0;
-}
 
 static void set_up(void)
 {
@@ -68,21 +65,16 @@ static void set_up(void)
 
 	now.now_us = 500000000;
 	far_ends = 0;
-	snprintf(path, sizeof path, "/tmp/check_takeover_up.%d", (int)getpid());
-	ck_assert_int_eq(board_create(&board, path, &sizes), 0);
+	rig_board(&board, &sizes);
 	for (uint32_t p = 0; p < 2; p++) {
 		strcpy(board_peer(&board, p)->address, peers[p].address);
 		(void)board_shared_set(&board_peer(&board, p)->active, ELSEWHERE);
 	}
-	ck_assert_int_eq(arena_create(&arena, "test", conns_room(&settings) + ups_room(&settings)),
-			 0);
-	ck_assert_int_eq(conns_init(&cs, &env, &arena), 0);
-	ck_assert_int_eq(ups_init(&us, &cs, &arena), 0);
-	cs.ups = &us;
+	rig_make(&cs, &us, &arena, &env);
 	us.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	foreign_count = elsewhere_count = 0;
 	for (int fd = 3; fd < 100; fd++) {
-		if (is_open(fd))
+		if (fds_is_open(fd))
 			foreign[foreign_count++] = fd;
 	}
 }
@@ -92,56 +84,35 @@ static void tear_down(void)
 	for (unsigned k = 0; k < far_ends; k++)
 		close(far_end[k]);
 	close(us.epoll_fd);
-	ups_free(&us);
-	conns_free(&cs);
-	arena_destroy(&arena);
+	rig_free(&cs, &arena);
 	board_unmap(&board);
-	unlink(path);
 }
 
 static int one_end(void)
 {
-	int pair[2];
-
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-	far_end[far_ends++] = pair[0];
-	return pair[1];
-}
-
-static void give_buf(uint32_t *buf, uint32_t *len, const char *text)
-{
-	*buf = buf_take(&cs.bufs, strlen(text));
-	*len = (uint32_t)strlen(text);
-	memcpy(buf_data(&cs.bufs, *buf), text, *len);
+	return fds_pair(&far_end[far_ends++]);
 }
 
 static uint32_t open_exchange(enum conn_state state, enum up_state up_state, uint32_t peer)
 {
-	const struct sockaddr_storage sa = {.ss_family = AF_UNIX};
-	struct up up = {.state = (uint8_t)up_state,
-			.peer = peer,
-			.location = 1,
-			.deadline_us = now.now_us + 7000000};
-	struct conn_origin origin = {.fd = one_end(), .peer = &sa};
-	enum close_reason reason;
-	uint32_t i = conn_open(&cs, &origin, &reason), u;
+	int client = one_end();
+	const struct up up = {.state = (uint8_t)up_state,
+			      .fd = one_end(),
+			      .peer = peer,
+			      .location = 1,
+			      .deadline_us = now.now_us + 7000000};
+	uint32_t i = rig_exchange(&cs, client, &up);
+	struct conn *c = conn_at(&cs, i);
 
-	ck_assert_uint_ne(i, CONN_NONE);
-	up.fd = one_end();
-	u = up_adopt(&us, &up);
-	ck_assert_uint_ne(u, UP_NONE);
-	up_join(&us, u, i);
-	give_buf(&conn_at(&cs, i)->in_buf, &conn_at(&cs, i)->in_len, "GET / HTTP/1.1\r\n\r\n");
-	conn_at(&cs, i)->head_len = conn_at(&cs, i)->in_len;
-	conn_set_state(&cs, i, state == CONN_BODY ? CONN_BODY : CONN_RESPOND);
-	if (state == CONN_SEND || state == CONN_RELAY)
-		conn_set_state(&cs, i, state);
+	rig_give(&cs, &c->in_buf, &c->in_len, "GET / HTTP/1.1\r\n\r\n");
+	c->head_len = c->in_len;
+	rig_state(&cs, i, state);
 	return i;
 }
 
 static struct up *up_of(uint32_t i)
 {
-	return up_at(&us, conn_at(&cs, i)->up - 1);
+	return rig_up(&cs, i);
 }
 
 static uint32_t open_idle(uint32_t peer)
@@ -151,11 +122,8 @@ static uint32_t open_idle(uint32_t peer)
 			      .peer = peer,
 			      .flags = UP_KEEP,
 			      .deadline_us = now.now_us + 9000000};
-	uint32_t u = up_adopt(&us, &up);
 
-	ck_assert_uint_ne(u, UP_NONE);
-	up_settle_in(&us, u);
-	return u;
+	return rig_idle(&us, &up);
 }
 
 static void close_strays(void)
@@ -209,7 +177,7 @@ static void is_exact(void)
 			opened++;
 			active += up->state != UP_IDLE;
 			kept += up->state == UP_IDLE;
-			ck_assert(is_open(up->fd));
+			ck_assert(fds_is_open(up->fd));
 			ck_assert_uint_eq(timer_at(&us.timer, u) != 0, up->deadline_us != 0);
 			if (up->state != UP_IDLE)
 				ck_assert_uint_eq(conn_at(&cs, up->conn)->up, u + 1);
@@ -255,24 +223,11 @@ static void is_usable(void)
 	}
 	while (n > 0)
 		up_close(&us, opened[--n]);
-	for (uint32_t i = 0; i < cs.row->conns_high; i++)
-		if (conn_row(&cs, i)->state != CONN_FREE)
-			conn_close(&cs, i, CLOSE_CLIENT, false);
-	ups_close_idle(&us);
-	ups_bury(&us);
-	conns_bury(&cs);
+	rig_close_all(&cs);
 	is_exact();
 	ck_assert_uint_eq(us.open, 0);
 	ck_assert_uint_eq(cs.row->conns, 0);
 	ck_assert_uint_eq(cs.row->buffers, 0);
-}
-
-static char seen_by(unsigned end)
-{
-	char c;
-	ssize_t n = recv(far_end[end], &c, 1, MSG_DONTWAIT);
-
-	return n < 0 && errno == EAGAIN ? 'o' : 'e';
 }
 
 START_TEST(test_all_kinds)
@@ -291,8 +246,8 @@ START_TEST(test_all_kinds)
 
 	for (int k = 0; k < KINDS; k++)
 		i[k] = open_exchange(kinds[k].conn, kinds[k].up, (uint32_t)k % 2);
-	give_buf(&up_of(i[5])->in_buf, &up_of(i[5])->in_len, "from the peer");
-	give_buf(&up_of(i[5])->out_buf, &up_of(i[5])->out_len, "to the peer");
+	rig_give(&cs, &up_of(i[5])->in_buf, &up_of(i[5])->in_len, "from the peer");
+	rig_give(&cs, &up_of(i[5])->out_buf, &up_of(i[5])->out_len, "to the peer");
 	up_of(i[5])->out_off = 3;
 	up_of(i[7])->deadline_us = 0;
 	idle = open_idle(0);
@@ -325,16 +280,16 @@ START_TEST(test_suspect)
 
 	i = open_exchange(CONN_SEND, UP_BODY, 1);
 	fd = up_of(i)->fd;
-	give_buf(&up_of(i)->in_buf, &up_of(i)->in_len, "half");
+	rig_give(&cs, &up_of(i)->in_buf, &up_of(i)->in_len, "half");
 	crash(i);
 	ck_assert_uint_eq(t.kept, 1);
 	ck_assert_uint_eq(t.lost, 1);
-	ck_assert(!is_open(fd));
-	ck_assert_int_eq(seen_by(0), 'o');
-	ck_assert_int_eq(seen_by(1), 'o');
-	ck_assert_int_eq(seen_by(2), 'o');
-	ck_assert_int_eq(seen_by(3), 'e');
-	ck_assert_int_eq(seen_by(4), 'e');
+	ck_assert(!fds_is_open(fd));
+	ck_assert_int_eq(fds_seen_by(far_end[0]), 'o');
+	ck_assert_int_eq(fds_seen_by(far_end[1]), 'o');
+	ck_assert_int_eq(fds_seen_by(far_end[2]), 'o');
+	ck_assert_int_eq(fds_seen_by(far_end[3]), 'e');
+	ck_assert_int_eq(fds_seen_by(far_end[4]), 'e');
 	ck_assert_int_eq(up_at(&us, idle)->state, UP_IDLE);
 	ck_assert_int_eq(up_of(other)->state, UP_RELAY);
 	is_usable();
@@ -361,7 +316,7 @@ START_TEST(test_away)
 	ck_assert_uint_eq(t.kept + t.lost, 0);
 	ck_assert_uint_eq(t.away, 1);
 	for (unsigned k = 0; k < 3; k++)
-		ck_assert_int_eq(seen_by(k), 'o');
+		ck_assert_int_eq(fds_seen_by(far_end[k]), 'o');
 	ck_assert_uint_eq(us.idle[0].count, 1);
 	ck_assert_uint_eq(us.idle[0].first, kept);
 	is_usable();
@@ -549,9 +504,9 @@ START_TEST(test_spoilt)
 {
 	uint32_t other = open_exchange(CONN_RELAY, UP_RELAY, 0), i, idle = open_idle(1);
 
-	give_buf(&up_of(other)->in_buf, &up_of(other)->in_len, "other's");
+	rig_give(&cs, &up_of(other)->in_buf, &up_of(other)->in_len, "other's");
 	i = open_exchange(CONN_RESPOND, UP_HEAD, 1);
-	give_buf(&up_of(i)->in_buf, &up_of(i)->in_len, "HTTP");
+	rig_give(&cs, &up_of(i)->in_buf, &up_of(i)->in_len, "HTTP");
 	spoil(_i, i, other);
 	crash(UINT32_MAX);
 	ck_assert_msg(t.kept == 1 && t.lost == 1, "case %d: kept %u, lost %u", _i, t.kept, t.lost);
@@ -559,11 +514,11 @@ START_TEST(test_spoilt)
 	ck_assert_int_eq(up_of(other)->state, UP_RELAY);
 	ck_assert_mem_eq(buf_data(&cs.bufs, up_of(other)->in_buf), "other's", 7);
 	ck_assert_int_eq(up_at(&us, idle)->state, UP_IDLE);
-	ck_assert_int_eq(seen_by(0), 'o');
-	ck_assert_int_eq(seen_by(1), 'o');
-	ck_assert_int_eq(seen_by(2), 'o');
+	ck_assert_int_eq(fds_seen_by(far_end[0]), 'o');
+	ck_assert_int_eq(fds_seen_by(far_end[1]), 'o');
+	ck_assert_int_eq(fds_seen_by(far_end[2]), 'o');
 	/* Whatever it named, its peer's end is closed. */
-	ck_assert_int_eq(seen_by(4), 'e');
+	ck_assert_int_eq(fds_seen_by(far_end[4]), 'e');
 	is_usable();
 }
 END_TEST
@@ -583,10 +538,10 @@ START_TEST(test_spoilt_idle)
 		up->peer = 2;
 		break;
 	case 2:
-		give_buf(&up->in_buf, &ignored, "x");
+		rig_give(&cs, &up->in_buf, &ignored, "x");
 		break;
 	case 3:
-		give_buf(&up->out_buf, &ignored, "x");
+		rig_give(&cs, &up->out_buf, &ignored, "x");
 		break;
 	case 4:
 		up->flags |= 1 << 13;
@@ -598,7 +553,7 @@ START_TEST(test_spoilt_idle)
 	crash(UINT32_MAX);
 	ck_assert_uint_eq(us.idle[0].count, 1);
 	ck_assert_uint_eq(us.idle[0].first, other);
-	ck_assert_int_eq(seen_by(0), 'e');
+	ck_assert_int_eq(fds_seen_by(far_end[0]), 'e');
 	is_usable();
 }
 END_TEST
@@ -607,8 +562,6 @@ int main(void)
 {
 	Suite *s = suite_create("takeover_up");
 	TCase *c = tcase_create("takeover_up");
-	SRunner *r;
-	int bad;
 
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, test_all_kinds);
@@ -619,9 +572,5 @@ int main(void)
 	tcase_add_loop_test(c, test_spoilt_idle, 0, 6);
 	tcase_set_timeout(c, 60);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	bad = srunner_ntests_failed(r) + (srunner_ntests_run(r) == 0);
-	srunner_free(r);
-	return bad != 0;
+	return run_suite(s);
 }
