@@ -10,61 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct conf_messages messages;
-
-static void tear_down(void)
-{
-	conf_messages_free(&messages);
-}
-
-static struct settings *parse(const char *text)
-{
-	conf_messages_free(&messages);
-	return conf_parse_text("t.conf", text, strlen(text), "/", &messages);
-}
-
-/* "LINE: text" of each message. */
-static const char *said(void)
-{
-	static char out[8192];
-	size_t used = 0;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < messages.count; i++)
-		used += (size_t)snprintf(out + used, sizeof(out) - used, "%s%d: %s%s",
-					 i == 0 ? "" : "\n", messages.list[i].line,
-					 messages.list[i].severity == CONF_WARNING ? "warning: "
-										   : "",
-					 messages.list[i].text);
-	return out;
-}
-
-static struct settings *good(const char *text)
-{
-	struct settings *s = parse(text);
-
-	ck_assert_msg(s != NULL, "%s\n-> %s", text, said());
-	return s;
-}
-
-static char *printed(const struct settings *s)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	conf_print(s, out);
-	ck_assert_int_eq(fclose(out), 0);
-	return text;
-}
+#include "t/unit/run.h"
+#include "t/unit/text.h"
 
 #define ONE            "upstream \"php\" { peer \"unix:/p\" { } }\n"
 #define LOCATION(text) "server \"s\" { listen = { \"*:80\" } location \"/x/\" {\n" text "\n} }\n"
 #define PHP(text)      ONE LOCATION("fastcgi = \"php\" root = \"/\"\n" text)
-
-struct text {
-	const char *text, *said;
-};
 
 static const struct text bad[] = {
     {ONE LOCATION("fastcgi = \"php\""), "2: fastcgi: \"/x/\" needs the root of its scripts"},
@@ -107,10 +58,7 @@ static const struct text bad[] = {
 
 START_TEST(test_bad)
 {
-	struct settings *s = parse(bad[_i].text);
-
-	ck_assert_msg(s == NULL && strcmp(said(), bad[_i].said) == 0, "%s\n-> %s\nnot %s",
-		      bad[_i].text, said(), bad[_i].said);
+	text_refused(&bad[_i]);
 }
 END_TEST
 
@@ -128,11 +76,7 @@ static const struct text doubtful[] = {
 
 START_TEST(test_doubtful)
 {
-	struct settings *s = good(doubtful[_i].text);
-
-	ck_assert_msg(strcmp(said(), doubtful[_i].said) == 0, "%s\n-> %s\nnot %s",
-		      doubtful[_i].text, said(), doubtful[_i].said);
-	settings_free(s);
+	text_doubted(&doubtful[_i]);
 }
 END_TEST
 
@@ -178,9 +122,9 @@ static void expect_full(const struct settings *s)
 
 START_TEST(test_full)
 {
-	struct settings *s = good(full);
+	struct settings *s = text_good(full);
 
-	ck_assert_str_eq(said(), "");
+	ck_assert_str_eq(text_said(), "");
 	expect_full(s);
 	settings_free(s);
 }
@@ -189,16 +133,9 @@ END_TEST
 /* What -T prints is the same configuration. */
 START_TEST(test_round_trip)
 {
-	struct settings *s = good(full), *again;
-	char *once = printed(s), *twice;
+	struct settings *s = text_good(full), *again = text_again(s);
 
-	again = good(once);
-	ck_assert_str_eq(said(), "");
-	twice = printed(again);
-	ck_assert_str_eq(once, twice);
 	expect_full(again);
-	free(once);
-	free(twice);
 	settings_free(s);
 	settings_free(again);
 }
@@ -210,18 +147,12 @@ int main(void)
 {
 	Suite *s = suite_create("conf_fastcgi");
 	TCase *c = tcase_create("conf_fastcgi");
-	SRunner *r;
-	int failed;
 
-	tcase_add_checked_fixture(c, NULL, tear_down);
+	tcase_add_checked_fixture(c, NULL, text_end);
 	tcase_add_loop_test(c, test_bad, 0, COUNT(bad));
 	tcase_add_loop_test(c, test_doubtful, 0, COUNT(doubtful));
 	tcase_add_test(c, test_full);
 	tcase_add_test(c, test_round_trip);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r) + (srunner_ntests_run(r) == 0);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite(s);
 }

@@ -13,64 +13,14 @@
 
 #include "master/resolve.h"
 #include "worker/dns.h"
-
-static struct conf_messages messages;
-
-static void tear_down(void)
-{
-	conf_messages_free(&messages);
-}
-
-static struct settings *parse(const char *text)
-{
-	conf_messages_free(&messages);
-	return conf_parse_text("t.conf", text, strlen(text), "/", &messages);
-}
-
-/* "LINE: text" of each message. */
-static const char *said(void)
-{
-	static char out[8192];
-	size_t used = 0;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < messages.count; i++)
-		used += (size_t)snprintf(out + used, sizeof(out) - used, "%s%d: %s%s",
-					 i == 0 ? "" : "\n", messages.list[i].line,
-					 messages.list[i].severity == CONF_WARNING ? "warning: "
-										   : "",
-					 messages.list[i].text);
-	return out;
-}
-
-static struct settings *good(const char *text)
-{
-	struct settings *s = parse(text);
-
-	ck_assert_msg(s != NULL, "%s\n-> %s", text, said());
-	return s;
-}
-
-static char *printed(const struct settings *s)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	conf_print(s, out);
-	ck_assert_int_eq(fclose(out), 0);
-	return text;
-}
+#include "t/unit/run.h"
+#include "t/unit/text.h"
 
 #define SERVER(text)   "server \"s\" { listen = { \"*:80\" }\n" text "\n}\n"
 #define LOCATION(text) "server \"s\" { listen = { \"*:80\" } location \"/x/\" {\n" text "\n} }\n"
 #define POOL(text)     "upstream \"api\" {\n" text "\n}\n"
 #define USE            LOCATION("proxy = \"api\"")
 #define ONE            POOL("peer \"127.0.0.1:1\" { }")
-
-struct text {
-	const char *text, *said;
-};
 
 #define CHECK(options) POOL("check {\n" options " }\npeer \"127.0.0.1:1\" { }") USE
 
@@ -198,10 +148,7 @@ static const struct text bad[] = {
 
 START_TEST(test_bad)
 {
-	struct settings *s = parse(bad[_i].text);
-
-	ck_assert_msg(s == NULL && strcmp(said(), bad[_i].said) == 0, "%s\n-> %s\nnot %s",
-		      bad[_i].text, said(), bad[_i].said);
+	text_refused(&bad[_i]);
 }
 END_TEST
 
@@ -272,11 +219,7 @@ static const struct text doubtful[] = {
 
 START_TEST(test_doubtful)
 {
-	struct settings *s = good(doubtful[_i].text);
-
-	ck_assert_msg(strcmp(said(), doubtful[_i].said) == 0, "%s\n-> %s\nnot %s",
-		      doubtful[_i].text, said(), doubtful[_i].said);
-	settings_free(s);
+	text_doubted(&doubtful[_i]);
 }
 END_TEST
 
@@ -359,10 +302,10 @@ static void expect_peers(const struct settings *s)
 
 START_TEST(test_full)
 {
-	struct settings *s = good(full);
+	struct settings *s = text_good(full);
 	const struct location *loc = s->servers[0].locations;
 
-	ck_assert_str_eq(said(), "");
+	ck_assert_str_eq(text_said(), "");
 	ck_assert_uint_eq(s->upstream_connections, 77);
 	ck_assert_uint_eq(s->upstreams_count, 3); /* one is made, for both that name it */
 	expect_api(s);
@@ -403,18 +346,11 @@ END_TEST
 /* What -T prints is the same configuration, the made upstream included. */
 START_TEST(test_round_trip)
 {
-	struct settings *s = good(full), *again;
-	char *once = printed(s), *twice;
+	struct settings *s = text_good(full), *again = text_again(s);
 
-	again = good(once);
-	ck_assert_str_eq(said(), "");
-	twice = printed(again);
-	ck_assert_str_eq(once, twice);
 	ck_assert_uint_eq(again->upstreams_count, 3);
 	expect_peers(again);
 	ck_assert_uint_eq(again->servers[0].locations[2].upstream, 2);
-	free(once);
-	free(twice);
 	settings_free(s);
 	settings_free(again);
 }
@@ -423,22 +359,23 @@ END_TEST
 /* A name is kept as it is; who looks it up says in a warning that he cannot. */
 START_TEST(test_unresolved)
 {
-	struct settings *s = good(
+	struct settings *s = text_good(
 	    "resolve { servers = { \"127.0.0.1:1\" } timeout = 100ms }\n" POOL(
 		"peer \"No-such-host.invalid:80\" { }\npeer \"127.0.0.1:80\" { }") USE);
 
-	ck_assert_str_eq(said(), "");
+	ck_assert_str_eq(text_said(), "");
 	ck_assert_str_eq(s->peers[0].host, "no-such-host.invalid");
 	ck_assert_uint_eq(s->peers[0].port, htons(80));
 	ck_assert_uint_eq(s->peers[0].addr_len, 0);
 	ck_assert_ptr_null(s->peers[1].host);
 	ck_assert_str_eq(s->resolve.servers[0], "127.0.0.1:1");
 	ck_assert_ptr_null(s->resolve.servers[1]);
-	resolve_said(s, &messages);
-	ck_assert_uint_eq(messages.count, dns_is_live() ? 1 : 2);
-	ck_assert_int_eq(messages.list[messages.count - 1].severity, CONF_WARNING);
-	ck_assert_int_eq(messages.list[messages.count - 1].line, 3);
-	ck_assert_ptr_nonnull(strstr(said(), "'No-such-host.invalid:80' cannot be resolved ("));
+	resolve_said(s, text_messages());
+	ck_assert_uint_eq(text_messages()->count, dns_is_live() ? 1 : 2);
+	ck_assert_int_eq(text_messages()->list[text_messages()->count - 1].severity, CONF_WARNING);
+	ck_assert_int_eq(text_messages()->list[text_messages()->count - 1].line, 3);
+	ck_assert_ptr_nonnull(
+	    strstr(text_said(), "'No-such-host.invalid:80' cannot be resolved ("));
 	ck_assert_uint_eq(s->peers[0].addr_len, 0);
 	settings_free(s);
 }
@@ -450,10 +387,8 @@ int main(void)
 {
 	Suite *s = suite_create("conf_upstream");
 	TCase *c = tcase_create("conf_upstream");
-	SRunner *r;
-	int failed;
 
-	tcase_add_checked_fixture(c, NULL, tear_down);
+	tcase_add_checked_fixture(c, NULL, text_end);
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, test_bad, 0, COUNT(bad));
 	tcase_add_loop_test(c, test_doubtful, 0, COUNT(doubtful));
@@ -461,9 +396,5 @@ int main(void)
 	tcase_add_test(c, test_round_trip);
 	tcase_add_test(c, test_unresolved);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r) + (srunner_ntests_run(r) == 0);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite(s);
 }
