@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See ending.h. Called by worker.c when the socket can be read. Whatever comes by it may be
+ * See ending.h. Called by loop.c when the socket can be read. Whatever comes by it may be
  * nonsense: it is counted, said once in a while, and harms nothing.
  */
 #include "worker/ending.h"

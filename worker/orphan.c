@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See orphan.h. Called by worker.c, which decides.
+ * See orphan.h. Called by adoption.c, which decides.
  */
 #include "worker/orphan.h"
 

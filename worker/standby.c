@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The standby's sleep: see standby.h. What it does when it wakes is in takeover.c.
+ * The standby's sleep: see standby.h. What it does when it wakes is in guard.c.
  */
 #include "worker/standby.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Taking over: see takeover.h. Called once by a standby that has become the worker, before it
- * serves anything.
+ * Taking over: see takeover.h. Called by guard.c, once in a standby that has become the worker,
+ * before it serves anything.
  */
 #include "worker/takeover.h"
 
