@@ -15,7 +15,7 @@
 
 #include "shm/alive.h"
 #include "shm/ctl_gather.h"
-#include "shm/ctl_upstreams.h"
+#include "shm/ctl_peer_row.h"
 #include "shm/ctl_proc.h"
 
 #define DIM(a) (sizeof(a) / sizeof((a)[0]))

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shm/ctl_upstreams.h"
+#include "shm/ctl_peer_row.h"
 #include "shm/kill.h"
 #include "shm/order.h"
 #include "shm/suggest.h"

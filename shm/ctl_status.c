@@ -7,7 +7,7 @@
 #include "shm/ctl.h"
 #include "shm/ctl_blackbox.h"
 #include "shm/ctl_peers.h"
-#include "shm/ctl_upstreams.h"
+#include "shm/ctl_peer_row.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

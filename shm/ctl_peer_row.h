@@ -2,8 +2,8 @@
 /*
  * A peer as droverctl shows it: for the list of them, and for those who look at one.
  */
-#ifndef DROVER_SHM_CTL_UPSTREAMS_H
-#define DROVER_SHM_CTL_UPSTREAMS_H
+#ifndef DROVER_SHM_CTL_PEER_ROW_H
+#define DROVER_SHM_CTL_PEER_ROW_H
 
 #include "shm/ctl.h"
 
@@ -26,7 +26,11 @@ struct ctl_peer {
 void ctl_peer_load(const struct ctl *c, const struct ctl_named *n, struct ctl_peer *p);
 /* Its object in JSON. */
 void ctl_peer_json(const struct ctl *c, struct json *j, const struct ctl_peer *p);
-/* A table of one line. */
-int ctl_peer_show(struct ctl *c, const struct ctl_peer *p);
+/* A table of peers, a line of it, and its end: CTL_OK, or CTL_USAGE once it has said why not. */
+struct print_table *ctl_peer_table(const struct ctl *c);
+void ctl_peer_put(const struct ctl *c, struct print_table *t, const struct ctl_peer *p);
+int ctl_peer_table_end(const struct ctl *c, struct print_table *t);
+/* One of one line. */
+int ctl_peer_show(const struct ctl *c, const struct ctl_peer *p);
 
 #endif
