@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "master/conf_check.h"
+#include "master/conf_headers.h"
 #include "master/conf_listen.h"
+#include "master/conf_pages.h"
 #include "master/conf_place.h"
 #include "master/conf_resolve.h"
 #include "master/conf_upstream.h"
@@ -255,8 +257,8 @@ static void fill_global(struct conf_fill *f)
 	conf_resolve_fill(f);
 	f->s->deadlines = f->server.deadlines;
 	check_mime(f);
-	conf_place_headers(f, f->root, &f->place);
-	conf_place_pages(f, f->root, &f->place);
+	conf_headers_fill(f, f->root, &f->place);
+	conf_pages_fill(f, f->root, &f->place);
 }
 
 /* Index of a log in settings.logs, -1 for "off". */
