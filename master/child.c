@@ -18,10 +18,10 @@
 #include <unistd.h>
 
 #include "master/adopt.h"
+#include "master/child_death.h"
+#include "master/child_tell.h"
 #include "master/policy.h"
-#include "worker/blackbox.h"
 #include "worker/errlog.h"
-#include "worker/fdpass.h"
 #include "worker/worker.h"
 
 static const char *const state_names[CHILD_STATES] = {
@@ -84,35 +84,6 @@ static void set_state(struct child *c, enum child_state state, uint64_t deadline
 	c->deadline_us = deadline_us;
 }
 
-int child_tell_fds(const struct child *c, uint32_t kind, uint64_t first, const int *fds, unsigned n)
-{
-	struct control_msg msg = {
-	    .kind = kind, .generation = c->gen->number, .slot = c->slot, .arg_us = first};
-
-	if (n > CHILD_FDS) {
-		errno = EINVAL;
-		return -1;
-	}
-	return fdpass_send(c->control_fd, &msg, sizeof(msg), fds, (int)n, MSG_DONTWAIT) < 0 ? -1
-											    : 0;
-}
-
-int child_tell(const struct child *c, uint32_t kind, uint32_t flags, uint64_t arg_us)
-{
-	struct control_msg msg = {kind, flags, c->gen->number, c->slot, arg_us};
-
-	return send(c->control_fd, &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
-}
-
-/* An order that does not arrive is said; the deadline that goes with it still holds. */
-static void order(const struct child *c, uint32_t kind, uint32_t flags, uint64_t arg_us,
-		  const char *what)
-{
-	if (child_tell(c, kind, flags, arg_us))
-		errlog(ERRLOG_WARN, "worker %u (pid %ld) could not be told to %s: %s", c->slot,
-		       (long)c->pid, what, strerror(errno));
-}
-
 static void kill_standby(struct child *c)
 {
 	/* The end of one that is no child of ours is not told: another process may be called so. */
@@ -169,24 +140,10 @@ static enum child_fate has_reopened(struct child *c, const struct child_news *n)
 	return FATE_LIVES;
 }
 
-/* Gives both the ends of a channel of their own: connections go that way. */
-static int introduce(const struct child *c, const struct child *taker, uint32_t kind, uint64_t arg)
-{
-	int ends[2], error;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
-		return -1;
-	error = child_tell_fds(taker, CONTROL_TAKE, 0, &ends[1], 1) ||
-		child_tell_fds(c, kind, arg, &ends[0], 1);
-	close(ends[0]);
-	close(ends[1]);
-	return error ? -1 : 0;
-}
-
 static enum child_fate drain(struct child *c, const struct child_news *n)
 {
-	if (!n->successor || introduce(c, n->successor, CONTROL_DRAIN, n->until_us))
-		order(c, CONTROL_DRAIN, n->flags, n->until_us, "drain");
+	if (!n->successor || child_tell_introduce(c, n->successor, CONTROL_DRAIN, n->until_us))
+		child_tell_order(c, CONTROL_DRAIN, n->flags, n->until_us, "drain");
 	c->cause = CAUSE_ASKED;
 	c->alone = false;
 	c->until_us = n->until_us;
@@ -213,7 +170,7 @@ static enum child_fate has_given(struct child *c, const struct child_news *n)
 
 int child_give(struct child *c, const struct child *taker, uint64_t count)
 {
-	if (introduce(c, taker, CONTROL_GIVE, count))
+	if (child_tell_introduce(c, taker, CONTROL_GIVE, count))
 		return -1;
 	c->giving = true;
 	c->given = 0;
@@ -222,7 +179,7 @@ int child_give(struct child *c, const struct child *taker, uint64_t count)
 
 static enum child_fate quit(struct child *c, const struct child_news *n)
 {
-	order(c, CONTROL_QUIT, 0, 0, "quit");
+	child_tell_order(c, CONTROL_QUIT, 0, 0, "quit");
 	c->cause = CAUSE_ASKED;
 	set_state(c, CHILD_ENDING, n->now_us + POLICY_QUIT_US);
 	return FATE_LIVES;
@@ -275,49 +232,6 @@ static enum child_fate kill_expires(struct child *c, const struct child_news *n)
 	return FATE_LIVES;
 }
 
-static void describe_status(int status, char *out, size_t size)
-{
-	if (status == CHILD_UNKNOWN)
-		snprintf(out, size, "ended");
-	else if (WIFSIGNALED(status))
-		snprintf(out, size, "killed by signal %d (%s)%s", WTERMSIG(status),
-			 sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?",
-			 WCOREDUMP(status) ? ", core dumped" : "");
-	else
-		snprintf(out, size, "exited with status %d", WEXITSTATUS(status));
-}
-
-static const char *because(enum child_cause cause)
-{
-	switch (cause) {
-	case CAUSE_LATE_START:
-		return ", as it was not ready in time";
-	case CAUSE_LATE_DRAIN:
-		return ", as it did not end with its drain";
-	case CAUSE_HANG:
-		return ", as it hung";
-	case CAUSE_NONE:
-	case CAUSE_ASKED:
-		break;
-	}
-	return "";
-}
-
-/* The writer of the row is dead: its last words on the board are the master's. An update that it
- * did not finish ends with this one. */
-static void mark_row(const struct child *c, enum worker_state state)
-{
-	struct worker_row *row = board_worker(c->board, c->row);
-
-	board_write_begin(&row->seq);
-	row->state = state;
-	row->slot = c->slot;
-	row->generation = c->gen->number;
-	row->pid = (uint64_t)c->pid;
-	row->started_us = c->started_us;
-	board_write_end(&row->seq);
-}
-
 static void bury(struct child *c)
 {
 	if (c->control_fd >= 0)
@@ -343,11 +257,11 @@ static enum child_fate goes(struct child *c, const struct child_news *n)
 {
 	char how[64];
 
-	describe_status(n->status, how, sizeof(how));
+	child_death_how(n->status, how, sizeof(how));
 	snprintf(c->epitaph, sizeof(c->epitaph), "worker %u (pid %ld, generation %u) %s", c->slot,
 		 (long)c->pid, c->gen->number, how);
 	errlog(ERRLOG_INFO, "%s, as it was told to end", c->epitaph);
-	mark_row(c, WORKER_GONE);
+	child_death_mark(c, WORKER_GONE);
 	bury(c);
 	return FATE_GONE;
 }
@@ -376,32 +290,6 @@ int child_end_status(const struct child *c)
 	const struct worker_row *row = board_worker(c->board, c->row);
 
 	return row->pid == (uint64_t)c->pid && row->state == WORKER_GONE ? 0 : CHILD_UNKNOWN;
-}
-
-/* Says how the process ended, and counts it. */
-static void tell_death(struct child *c, pid_t pid, int status, const char *more)
-{
-	char how[64], suspect[BLACKBOX_TEXT];
-
-	describe_status(status, how, sizeof(how));
-	blackbox_suspect(c->board, c->row, (uint64_t)pid, suspect);
-	snprintf(c->epitaph, sizeof(c->epitaph), "worker %u (pid %ld, generation %u) %s%s%s",
-		 c->slot, (long)pid, c->gen->number, how, because(c->cause), more);
-	errlog(ERRLOG_ERROR, "%s%s%s", c->epitaph, suspect[0] != '\0' ? ", was working on " : "",
-	       suspect);
-	board_add(&c->board->master->worker_deaths, 1);
-}
-
-/* Nobody goes on with its connections: what they were doing is said here. A standby says it itself,
- * of rows that are its own by now. */
-static void tell_in_flight(const struct child *c, uint64_t now_us)
-{
-	static struct blackbox box;
-
-	if (board_worker(c->board, c->row)->pid != (uint64_t)c->pid)
-		return;
-	blackbox_read(&box, c->board, c->row);
-	blackbox_tell(&box, now_us);
 }
 
 /* The standby is the worker from now on: a draining one drains on, any other serves. */
@@ -439,14 +327,14 @@ static enum child_fate dies(struct child *c, const struct child_news *n)
 	bool unborn = !c->ready_us;
 
 	if (may_succeed(c)) {
-		tell_death(c, c->pid, n->status, "; its standby goes on");
+		child_death_tell(c, c->pid, n->status, "; its standby goes on");
 		c->succeeded = true;
 		succeed(c, n->now_us);
 		return FATE_LIVES;
 	}
-	tell_death(c, c->pid, n->status, unborn ? " before it was ready" : "");
-	tell_in_flight(c, n->now_us);
-	mark_row(c, WORKER_DEAD);
+	child_death_tell(c, c->pid, n->status, unborn ? " before it was ready" : "");
+	child_death_tell_requests(c, n->now_us);
+	child_death_mark(c, WORKER_DEAD);
 	board_bury_peers(c->board, c->row);
 	bury(c);
 	return unborn ? FATE_UNBORN : FATE_DEAD;
@@ -650,7 +538,7 @@ static void hear(struct child *c, const struct control_msg *msg, uint64_t now_us
 bool child_mourns(struct child *c, pid_t pid, int status, uint64_t now_us)
 {
 	if (pid == c->predecessor) {
-		tell_death(c, pid, status, "; its standby goes on");
+		child_death_tell(c, pid, status, "; its standby goes on");
 		c->predecessor = 0;
 		return true;
 	}

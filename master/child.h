@@ -125,17 +125,6 @@ void child_let_go(struct child *c);
 bool child_has_ended(const struct child *c);
 int child_end_status(const struct child *c);
 
-/* Tells it something. Returns 0, or -1 with errno: a child that cannot be told hangs, and its
- * heartbeat will tell. */
-int child_tell(const struct child *c, uint32_t kind, uint32_t flags, uint64_t arg_us);
-
-/* Tells it with descriptors: `first` is the index of the first, n at most CHILD_FDS. */
-enum {
-	CHILD_FDS = 60 /* a worker takes 64 */
-};
-int child_tell_fds(const struct child *c, uint32_t kind, uint64_t first, const int *fds,
-		   unsigned n);
-
 /* Has it give so many idle connections to another worker. It says when it is done; if it dies,
  * `giving` ends as well. Returns 0, or -1 with errno. */
 int child_give(struct child *c, const struct child *taker, uint64_t count);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reopens logs. A log that cannot be opened keeps its old descriptor, so nothing is lost by a wrong
- * USR1. Called by supervise.c.
+ * USR1. Called by supervise.c and orders.c.
  */
 #include "master/reopen.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "master/child_tell.h"
 #include "master/policy.h"
 #include "worker/errlog.h"
 #include "worker/worker.h"

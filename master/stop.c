@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Stops the daemon by orders to its children. Called by supervise.c.
+ * Stops the daemon by orders to its children. Called by orders.c, start.c and supervise.c.
  */
 #include "master/stop.h"
 
 #include <inttypes.h>
 
+#include "master/child_tell.h"
 #include "master/policy.h"
 #include "worker/errlog.h"
 #include "worker/worker.h"
