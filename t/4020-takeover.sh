@@ -23,12 +23,12 @@ curl -sS -o "$T/one" "http://127.0.0.1:$PORT/one"
 fds_mark
 
 # Quiet connections: idle, in the middle of heads, bodies, downloads, ranges, refused ones that linger.
-live_start live -n 3
+live all -n 3
 for round in 1 2 3; do
 	for slot in 0 1; do quiet_kill KILL $slot; done
-	live_step live
+	say all step
 done
-live_end live 'connections of every kind do not notice six kills'
+ends all 'connections of every kind do not notice six kills'
 is_stat takeovers 6 'six takeovers'
 is_stat close_lost 0 'nothing was lost'
 is_stat master.worker_deaths 6 'six deaths'

@@ -36,7 +36,7 @@ crash() {
 }
 
 # A crash in the middle of all kinds of connections.
-live_start live -n 2
+live all -n 2
 if [ -n "$debug" ]; then
 	crash
 	expect_stat takeovers -eq 1
@@ -47,10 +47,10 @@ else
 	skip 'its request is named' 'not a build for tests'
 	is_stat close_lost 0 'no connection is lost'
 fi
-live_step live
+say all step
 quiet_kill ABRT 0
-live_step live
-live_end live 'connections of every kind live through two crashes'
+say all step
+ends all 'connections of every kind live through two crashes'
 
 # What the dead worker had been told by the kernel, and did not come to any more, its standby finds out anew: of requests
 # that arrive together the first one kills.

@@ -59,7 +59,7 @@ fds_check 4
 
 # A worker dies, and a reload comes at once: while its standby takes over.
 # Answers in several parts do not move: they end where they are.
-live_start live -n 2 -k idle,fresh,head,length,chunked,behind,download,range,heads,waiting,queue,old,linger
+live all -n 2 -k idle,fresh,head,length,chunked,behind,download,range,heads,waiting,queue,old,linger
 for n in 1 2 3; do
 	pid=$(pid_of $((n % 2)))
 	learn=$(stat_of takeovers)
@@ -67,9 +67,9 @@ for n in 1 2 3; do
 	kill -KILL "$pid"
 	ok "reload $n, together with a death" ctl reload
 	cmp_stat takeovers -gt "$learn" 'the standby had taken over'
-	live_step live
+	say all step
 done
-live_end live 'connections of every kind live through both'
+ends all 'connections of every kind live through both'
 expect_standbys
 is_stat drained_forced 0 'nothing was cut'
 

@@ -40,12 +40,13 @@ is "$(lines "$T/access.log")" 20 'after reopening lines go to the new file'
 is "$(wc -l <"$T/access.old")" 120 'and not to the old one'
 
 # Both kinds of socket, with connections of all kinds.
-LIVE_TO="unix:$T/sock" live_start live -n 2
+TO=("unix:$T/sock")
+live all -n 2
 for _ in 1 2; do
 	quiet_kill KILL 0
-	live_step live
+	say all step
 done
-live_end live 'connections by a unix socket do not notice'
+ends all 'connections by a unix socket do not notice'
 is "$(curl -sS --unix-socket "$T/sock" http://site/one)" one 'new ones come in'
 for _ in {1..10}; do
 	[ "$(curl -sS -m 5 "http://127.0.0.1:$PORT/one")" = one ] || fail 'served by the socket of its own'

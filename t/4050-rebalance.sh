@@ -58,19 +58,19 @@ expect_standbys
 
 # The connections are good: each serves on, busy ones included, while it goes to and fro.
 # Answers in several parts do not move.
-live_start live -n 2 -k idle,fresh,head,length,chunked,behind,download,range,queue,old,linger
+live all -n 2 -k idle,fresh,head,length,chunked,behind,download,range,queue,old,linger
 crowd
 spawn load "$BUILD/herd" -Z -c 90 -r 900 -d 4 -p /1k -x "@$T/www/1k" -w "$T/ready2" "127.0.0.1:$PORT"
 load=$PID
 wait_for 20 test -e "$T/ready2"
 ok 'rebalance under load' ctl rebalance
-live_step live
+say all step
 ok 'the workers are even' is_even
 diag "spread $(spread)"
 crowd
 ok 'rebalance once more' ctl rebalance
 ok 'the workers are even' is_even
-live_step live
+say all step
 finish "$load" 30
 is "$STATUS" 0 "the load notices nothing: $(fates_of load)"
 
@@ -78,7 +78,7 @@ is "$STATUS" 0 "the load notices nothing: $(fates_of load)"
 crowd
 kill -RTMIN "$DROVER_PID"
 ok 'a reload together with it' ctl reload
-live_end live 'connections of every kind are served on'
+ends all 'connections of every kind are served on'
 ok 'and again' ctl rebalance
 ok 'the workers are even' is_even
 crowd

@@ -31,27 +31,11 @@ EOF
 learn_waiting
 fds_mark
 
-# live NAME OPTIONS; say NAME WORD: and waits until it is done.
+# live NAME OPTIONS
 live() {
 	local name=$1
 	shift
-	rm -f "$T/$name.say" "$T/$name.out"
-	mkfifo "$T/$name.say"
-	spawn "$name" "$PYTHON" "$ROOT/t/tools/exchanges.py" "127.0.0.1:$PORT" "$T/$name.say" "$@"
-	LIVE=$PID
-	exec 8<>"$T/$name.say"
-	WORDS=0
-	wait_for 30 grep -qs '^opened' "$T/$name.out" || die "$name: exchanges of every kind" "$(cat "$T/$name.out" "$T/$name.err")"
-}
-
-obeyed() {
-	is_gone "$LIVE" || [ "$(grep -cs '^done' "$T/$1.out")" -ge "$WORDS" ]
-}
-
-say() {
-	printf '%s\n' "$2" >&8
-	WORDS=$((WORDS + 1))
-	wait_for 60 obeyed "$1" || fail "$1: $2" "$(cat "$T/$1.out" "$T/$1.err")"
+	hold "$name" "$PYTHON" "$ROOT/t/tools/exchanges.py" "127.0.0.1:$PORT" "$T/$name.say" "$@"
 }
 
 # goes_on WHAT: each of them.
@@ -60,18 +44,13 @@ goes_on() {
 	is "$(grep '^lost' "$T/all.out")" '' "exchanges go on after $1" || diag "$(tail -n 5 "$T/stderr")"
 }
 
-gone() {
-	local pid
-	for pid; do is_gone "$pid" || return 1; done
-}
-
 # moves WHAT CMD...: the workers are others after it, and all went with them.
 moves() {
 	local what=$1 old
 	shift
 	mapfile -t old < <(worker_pids)
 	ok "$what" "$@"
-	if ! wait_for 10 gone "${old[@]}"; then fail "$what: the old workers are gone" "$(ctl status)"; fi
+	if ! wait_for 10 all_gone "${old[@]}"; then fail "$what: the old workers are gone" "$(ctl status)"; fi
 	goes_on "$what"
 }
 
@@ -108,9 +87,7 @@ say all more
 goes_on 'one more'
 is_stat close_lost 0 'none was lost by the workers'\'' own count'
 is_stat moved_refused 0 'none was refused'
-say all end
-finish "$LIVE" 60
-is "$STATUS" 0 'every answer and every body is right to its end' || diag "$(cat "$T/all.out" "$T/all.err")"
+ends all 'every answer and every body is right to its end'
 expect_stat conns -eq 0
 same_stats up_conns up_idle 'connections to the peer are idle'
 is "$(ctl upstreams -H | awk -F '\t' '{ n += $5 } END { print n + 0 }')" 0 'no request is in hand'
@@ -124,9 +101,7 @@ ok 'two workers' wait_for 10 workers_are 2
 ok 'rebalance' ctl rebalance
 like "$(cat "$T/.ok")" '^rebalanced: 20 connections moved' 'half of the relays moved'
 goes_on 'that'
-say all end
-finish "$LIVE" 60
-is "$STATUS" 0 'relays echo to their end'
+ends all 'relays echo to their end'
 
 expect_stat conns -eq 0
 kill -TERM "$PEER_PID"

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash disable=SC2034
 #
-# For scenarios with live connections of every kind, after lib.sh: a site for them, and the client t/tools/live.pl, which goes
-# on when it is told to. TO holds the addresses.
+# For scenarios with live connections of every kind, after lib.sh: a site for them, and clients that hold them and go on when
+# they are told to, t/tools/live.pl above all. TO holds the addresses; none: $PORT.
 
-mkdir "$T/www"
-for file in one:1 1k:1024 64k:65536 big:8000000; do
-	perl -e 'srand 7; print map { chr rand 256 } 1 .. shift' "${file#*:}" >"$T/www/${file%:*}"
-done
+# make_site: the served folder, with what tools/live.pl asks for.
+make_site() {
+	mkdir "$T/www"
+	printf 'one\n' >"$T/www/one"
+	head -c 1024 /dev/urandom | base64 -w 0 | head -c 1024 >"$T/www/1k"
+	head -c 65536 /dev/urandom >"$T/www/64k"
+	head -c 8000000 /dev/urandom >"$T/www/big"
+}
 
 # All but parts, which do not move before they are whole.
 KINDS=behind,chunked,download,fresh,head,heads,idle,length,linger,old,queue,range,waiting
@@ -16,6 +20,7 @@ declare -A SAID LIVE SAY
 
 # live_site [WORKERS] [MORE]: writes drover.conf; MORE comes first in it.
 live_site() {
+	[ -d "$T/www" ] || make_site
 	config <<EOF
 workers = ${1:-2}
 worker_connections = 4000
@@ -31,31 +36,43 @@ server "site" {
 EOF
 }
 
-heard() {
-	is_gone "${LIVE[$1]}" || grep -q "^$2" "$T/$1.out"
+opened() {
+	is_gone "${LIVE[$1]}" || grep -qs '^opened' "$T/$1.out"
 }
 
-# live NAME OPTIONS: starts the client and waits until its connections are open.
-live() {
+obeyed() {
+	is_gone "${LIVE[$1]}" || [ "$(grep -cs '^done' "$T/$1.out")" -ge "${SAID[$1]}" ]
+}
+
+# hold NAME CMD...: starts a client that reads a word at a time from the FIFO $T/NAME.say, and waits until its connections are
+# open.
+hold() {
 	local name=$1 fd
 	shift
 	rm -f "$T/$name.say" "$T/$name.out"
 	mkfifo "$T/$name.say"
-	spawn "$name" perl "$ROOT/t/tools/live.pl" "$@" "$T/$name.say" "$T/www" "${TO[@]}"
+	spawn "$name" "$@"
 	LIVE[$name]=$PID
 	SAID[$name]=0
 	exec {fd}<>"$T/$name.say"
 	SAY[$name]=$fd
-	if ! wait_for 60 heard "$name" opened || is_gone "${LIVE[$name]}"; then
+	if ! wait_for 60 opened "$name" || is_gone "${LIVE[$name]}"; then
 		die "$name: connections are opened" "$(cat "$T/$name.out" "$T/$name.err")"
 	fi
+}
+
+# live NAME OPTIONS: tools/live.pl.
+live() {
+	local name=$1
+	shift
+	hold "$name" perl "$ROOT/t/tools/live.pl" "$@" "$T/$name.say" "$T/www" "${TO[@]:-127.0.0.1:$PORT}"
 }
 
 # say NAME WORD: and waits until it is done.
 say() {
 	printf '%s\n' "$2" >&"${SAY[$1]}"
 	SAID[$1]=$((SAID[$1] + 1))
-	[ "$2" = end ] || wait_for 60 heard "$1" "done ${SAID[$1]}\$" || fail "$1: $2" "$(cat "$T/$1.out" "$T/$1.err")"
+	[ "$2" = end ] || wait_for 60 obeyed "$1" || fail "$1: $2" "$(cat "$T/$1.out" "$T/$1.err")"
 }
 
 # ends NAME TITLE: every answer was right to the end.

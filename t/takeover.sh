@@ -1,17 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash disable=SC2034
 #
-# What the scenarios of takeovers share, besides lib.sh: a served folder, connections of every kind that are held while
-# workers die (live), the sum of what a herd lost, and a look at who is there.
+# What the scenarios of takeovers share, besides lib.sh and live.sh: a configuration, ways to kill workers, the sum of what a
+# herd lost, and a look at who is there.
 
-# make_site: what tools/live.pl asks for.
-make_site() {
-	mkdir -p "$T/www"
-	printf 'one\n' >"$T/www/one"
-	head -c 1024 /dev/urandom | base64 -w 0 | head -c 1024 >"$T/www/1k"
-	head -c 65536 /dev/urandom >"$T/www/64k"
-	head -c 8000000 /dev/urandom >"$T/www/big"
-}
+# shellcheck source=t/live.sh
+. "$(dirname "${BASH_SOURCE[0]}")/live.sh"
 
 # site [MORE]: the configuration, with MORE at its global level.
 site() {
@@ -31,36 +25,6 @@ server "site" {
     ${LOCATIONS:-}
 }
 EOF
-}
-
-# live_start NAME ARGS...: holds connections of every kind; live_step NAME, live_end NAME.
-live_start() {
-	local name=$1
-	shift
-	mkfifo "$T/$name.say"
-	spawn "$name" perl "$ROOT/t/tools/live.pl" "$@" "$T/$name.say" "$T/www" "${LIVE_TO:-127.0.0.1:$PORT}"
-	LIVE_PID=$PID
-	exec 8<>"$T/$name.say"
-	wait_for 30 grep -qs '^opened' "$T/$name.out" || die "$name: connections of every kind" "$(cat "$T/$name.out" "$T/$name.err")"
-	LIVE_WORDS=0
-}
-
-live_step() {
-	printf 'step\n' >&8
-	LIVE_WORDS=$((LIVE_WORDS + 1))
-	wait_for 60 live_said "$1" || fail "$1: connections go on" "$(cat "$T/$1.out" "$T/$1.err")"
-}
-
-live_said() {
-	is_gone "$LIVE_PID" || [ "$(grep -cs '^done' "$T/$1.out")" -ge "$LIVE_WORDS" ]
-}
-
-# live_end NAME TEXT: each gets all the rest, as it should be.
-live_end() {
-	printf 'end\n' >&8
-	finish "$LIVE_PID" 120
-	is "$STATUS" 0 "$2" || diag "$(tail -n 3 "$T/$1.out" "$T/$1.err")"
-	exec 8>&-
 }
 
 # count_of NAME WHAT: of herd's account in $T/NAME.out.

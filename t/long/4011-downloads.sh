@@ -7,6 +7,7 @@
 
 DOWNLOADS=${1:-50} MEGABYTES=${2:-50} RELOADS=${3:-15}
 ulimit -Sn "$(ulimit -Hn)"
+make_site
 perl -e 'srand 7; my $b = join "", map { chr rand 256 } 1 .. 1048576; print pack("N", $_), substr $b, 4 for 1 .. shift' "$MEGABYTES" >"$T/www/large"
 live_site 2
 start_drover
