@@ -142,7 +142,7 @@ static int open_generation(struct realm *r, struct heir *h, struct settings **s,
 			return -1;
 		*s = NULL; /* the generation's from here on */
 	}
-	errlog_open(r->gen->logs.error_fd, r->gen->settings->log_level, -1);
+	generation_use_log(r->gen);
 	if (*warning)
 		errlog(ERRLOG_WARN, "%s", warning);
 	if (r->heir)

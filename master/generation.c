@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Makes, shares and frees generations. Reads no file and starts nobody. Called by boot.c, reload.c,
- * slot.c and child.c.
+ * Makes, shares and frees generations. Reads no file and starts nobody. Called by boot.c, load.c,
+ * change.c, slot.c and child.c.
  */
 #include "master/generation.h"
 
@@ -176,6 +176,11 @@ void generation_apply(struct generation *g)
 			       "%s:%d: reuseport of %s changes only when drover is started again",
 			       l->pos.file ? l->pos.file : "(built in)", l->pos.line, l->address);
 	}
+}
+
+void generation_use_log(const struct generation *g)
+{
+	errlog_open(g->logs.error_fd, g->settings->log_level, -1);
 }
 
 bool generation_has_groups(const struct generation *g)

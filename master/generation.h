@@ -73,6 +73,9 @@ int generation_grow(struct generation *g, uint32_t workers, char *error, size_t 
 /* Backlogs and modes: the generation is in force now. */
 void generation_apply(struct generation *g);
 
+/* What the master says goes to its error log from here on. */
+void generation_use_log(const struct generation *g);
+
 bool generation_has_groups(const struct generation *g); /* any reuseport address */
 unsigned generation_sockets(const struct generation *g);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See inherit.h. Called by boot.c, and by supervise.c for children and the end of it.
+ * See inherit.h. Called by boot.c, and by start.c and change.c for the end of it.
  */
 #include "master/inherit.h"
 
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "master/conf.h"
+#include "master/estate.h"
 #include "master/limit.h"
 #include "master/load.h"
 #include "master/notify.h"
@@ -122,41 +123,6 @@ void inherit_orphans(struct heir *h, struct state *state)
 
 /* The realm. */
 
-static int restore_listeners(struct listen_set *set, const struct state *s)
-{
-	for (uint32_t i = 0; i < s->listeners_count; i++) {
-		const struct state_listener *l = &s->listeners[i];
-		struct bound b = {
-		    .addr = l->addr,
-		    .addr_len = l->addr_len,
-		    .reuseport = l->reuseport,
-		    .inherited = l->inherited,
-		    .backlog = l->backlog,
-		    .opened = l->opened,
-		    .dev = l->dev,
-		    .ino = l->ino,
-		    .made = l->made,
-		};
-
-		if (listen_restore(set, &b, l->fds, l->fds_count))
-			return -1;
-	}
-	return 0;
-}
-
-/* The users that restore_listeners() gave them. */
-static void release_listeners(struct listen_set *set, const struct state *s)
-{
-	for (uint32_t i = 0; i < s->listeners_count; i++) {
-		for (struct bound *b = set->first; b; b = b->next) {
-			if (b->fds[0] != s->listeners[i].fds[0])
-				continue;
-			listen_put(set, b);
-			break;
-		}
-	}
-}
-
 static struct settings *read_settings(const struct realm *r, const struct heir *h, char *error,
 				      size_t size)
 {
@@ -201,19 +167,6 @@ static struct generation *open_generation(struct realm *r, struct heir *h, struc
 	if (!g)
 		free(logs.fds);
 	return g;
-}
-
-static int foreign_generations(struct realm *r, const struct state *s)
-{
-	for (uint32_t i = 0; i < s->generations_count; i++) {
-		const struct state_generation *g = &s->generations[i];
-
-		if (g->number == r->gen->number)
-			continue;
-		if (!generation_foreign(&r->generations, g->number, g->drain_us, g->hang_us))
-			return -1;
-	}
-	return 0;
 }
 
 /* Another file, at first beside the old one, with all that stands on that. */
@@ -283,7 +236,7 @@ int inherit_realm(struct realm *r, struct heir *h, struct settings **s, char *er
 			return -1;
 		limit_raise(*s, (*s)->listeners_count, warning, sizeof(warning));
 	}
-	if (restore_listeners(&r->listeners, &h->state)) {
+	if (estate_restore_listeners(&r->listeners, &h->state)) {
 		snprintf(error, size, "no memory for the listeners");
 		return -1;
 	}
@@ -293,12 +246,12 @@ int inherit_realm(struct realm *r, struct heir *h, struct settings **s, char *er
 	if (!r->gen)
 		return -1;
 	*s = NULL;
-	errlog_open(r->gen->logs.error_fd, r->gen->settings->log_level, -1);
+	generation_use_log(r->gen);
 	if (*warning)
 		errlog(ERRLOG_WARN, "%s", warning);
 	if (h->restoring)
-		release_listeners(&r->listeners, &h->state);
-	if (foreign_generations(r, &h->state)) {
+		estate_release_listeners(&r->listeners, &h->state);
+	if (estate_restore_generations(r, &h->state)) {
 		snprintf(error, size, "no memory for the generations");
 		return -1;
 	}
@@ -310,77 +263,6 @@ int inherit_realm(struct realm *r, struct heir *h, struct settings **s, char *er
 }
 
 /* Children. */
-
-static struct generation *generation_of(const struct realm *r, uint32_t number)
-{
-	for (struct generation *g = r->generations; g; g = g->next)
-		if (g->number == number)
-			return g;
-	return NULL;
-}
-
-static enum child_state state_of(const char *name)
-{
-	for (unsigned i = 0; i < CHILD_STATES; i++)
-		if (!strcmp(child_state_name((enum child_state)i), name))
-			return (enum child_state)i;
-	return CHILD_STUCK; /* one that this version does not know: it is waited for, no more */
-}
-
-static int enter_child(const struct realm *r, struct slots *s, const struct state_child *from)
-{
-	struct generation *g = generation_of(r, from->generation);
-	struct slot *slot = from->slot < s->room ? &s->slot[from->slot] : NULL;
-	struct child *c = slot && from->half < BOARD_HALVES ? &slot->child[from->half] : NULL;
-
-	if (!g || !c || child_lives(c)) {
-		errlog(ERRLOG_ERROR, "worker %u (pid %ld) cannot be taken over: it has no place",
-		       from->slot, (long)from->pid);
-		if (from->control_fd >= 0)
-			close(from->control_fd); /* an orphan drains by itself */
-		return 0;
-	}
-	if (!g->foreign && share_list(&c->share, g, slot->index, r->heir->state.workers))
-		return -1;
-	c->pid = from->pid;
-	c->control_fd = from->control_fd;
-	if (r->heir->adopting && child_adopt(c)) {
-		errlog(ERRLOG_ERROR, "worker %u (pid %ld) of the former master is gone", c->slot,
-		       (long)c->pid);
-		close(c->control_fd);
-		c->control_fd = -1;
-		c->pid = 0;
-		return 0;
-	}
-	generation_use(g);
-	c->gen = g;
-	c->state = state_of(from->state);
-	c->cause = from->asked ? CAUSE_ASKED : CAUSE_NONE;
-	c->standby = from->standby;
-	c->predecessor = from->predecessor;
-	c->instance = from->instance;
-	c->started_us = from->started_us;
-	c->ready_us = from->ready_us;
-	c->deadline_us = from->deadline_us;
-	c->until_us = from->until_us;
-	c->drain_flags = from->drain_flags;
-	if (from->instance > slot->instance) {
-		slot->instance = from->instance;
-		slot->last_half = from->half;
-	}
-	return 0;
-}
-
-int inherit_children(const struct realm *r, struct slots *s)
-{
-	const struct state *state = &r->heir->state;
-
-	s->instances = state->instances;
-	for (uint32_t i = 0; i < state->children_count; i++)
-		if (enter_child(r, s, &state->children[i]))
-			return -1;
-	return 0;
-}
 
 static bool is_ours(pid_t pid)
 {
@@ -480,7 +362,7 @@ void inherit_settle(struct realm *r)
 		errlog(ERRLOG_ERROR, "the new board cannot be put in its place %s: %s", path,
 		       strerror(errno));
 	if (!r->heir->restoring)
-		release_listeners(&r->listeners, &r->heir->state);
+		estate_release_listeners(&r->listeners, &r->heir->state);
 	release_foreign(r->generations);
 	inherit_close(r->heir);
 	r->heir = NULL;

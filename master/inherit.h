@@ -49,9 +49,7 @@ void inherit_orphans(struct heir *h, struct state *state);
  */
 int inherit_realm(struct realm *r, struct heir *h, struct settings **s, char *error, size_t size);
 
-/* Enters the children; then says of those that are not there any more that they died. Returns 0, or
- * -1 with errno. */
-int inherit_children(const struct realm *r, struct slots *s);
+/* Says of the children that are not there any more that they died. */
 void inherit_mourn(const struct heir *h, struct slots *s, uint64_t now_us);
 
 /* Ends all children of this process that are in no slot: the other program had started them. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Writes and reads the state: one line for each thing, a tag and its values between blanks, texts
- * and addresses in hexadecimal digits. Knows nothing of what it is made from: that is upgrade.c,
- * and inherit.c at the other end.
+ * and addresses in hexadecimal digits. Knows nothing of what it is made from: that is estate.c.
  */
 #include "master/state.h"
 

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "master/estate.h"
 #include "master/inherit.h"
 #include "master/load.h"
 #include "master/notify.h"
@@ -306,18 +307,13 @@ static void dismiss(struct master *m, struct generation *g)
 	generation_release(g);
 }
 
-static void use_error_log(const struct generation *g)
-{
-	errlog_open(g->logs.error_fd, g->settings->log_level, -1);
-}
-
 static void put_in_force(struct master *m, struct generation *g)
 {
 	struct realm *r = m->realm;
 	struct generation *old = r->gen;
 
 	r->gen = g;
-	use_error_log(g);
+	generation_use_log(g);
 	generation_apply(g);
 	rows_in_force(&r->board, g, m->now_us);
 	rows_settle(&r->board, g);
@@ -404,13 +400,13 @@ static void upgrade_begin(struct master *m)
 	notify_reloading(m->now_us);
 	rows_state(&r->board, MASTER_UPGRADING);
 	errlog(ERRLOG_INFO, "upgrade: checking %s", r->options->program);
-	if (upgrade_describe(&state, r, &m->slots, m->workers, m->last_number, why, sizeof(why))) {
+	if (estate_describe(&state, r, &m->slots, m->workers, m->last_number, why, sizeof(why))) {
 		upgrade_failed(m, why);
 		return;
 	}
 	if (upgrade_check(&m->upgrade, r, &state, m->now_us))
 		upgrade_failed(m, m->upgrade.why);
-	upgrade_forget(&state);
+	estate_forget(&state);
 }
 
 static void upgrade_go(struct master *m)
@@ -419,7 +415,7 @@ static void upgrade_go(struct master *m)
 	struct state state;
 	char why[512];
 
-	if (upgrade_describe(&state, r, &m->slots, m->workers, m->last_number, why, sizeof(why))) {
+	if (estate_describe(&state, r, &m->slots, m->workers, m->last_number, why, sizeof(why))) {
 		upgrade_failed(m, why);
 		return;
 	}
@@ -428,7 +424,7 @@ static void upgrade_go(struct master *m)
 	prober_child_kill(&m->prober, m->now_us);
 	upgrade_execute(r, &state, why, sizeof(why));
 	upgrade_failed(m, why);
-	upgrade_forget(&state);
+	estate_forget(&state);
 }
 
 static void upgrade_turn(struct master *m)
@@ -706,7 +702,7 @@ static void reopen_turn(struct master *m)
 
 	if (outcome == REOPEN_NONE)
 		return;
-	use_error_log(m->realm->gen);
+	generation_use_log(m->realm->gen);
 	prober_child_reopen(&m->prober);
 	rows_reopened(&m->realm->board, outcome == REOPEN_DONE ? RESULT_OK : RESULT_FAILED);
 	errlog(ERRLOG_NOTICE, "logs reopened%s",
@@ -860,7 +856,7 @@ static int open_master(struct master *m)
 	m->slots.rundir_fd = r->daemon.lock_fd;
 	m->workers_asked = NOBODY_ASKED;
 	m->last_number = r->heir && r->heir->restoring ? r->heir->state.last : r->gen->number;
-	return r->heir ? inherit_children(r, &m->slots) : 0;
+	return r->heir ? estate_restore_children(r, &m->slots) : 0;
 }
 
 static void close_master(struct master *m)

@@ -13,7 +13,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "master/slot.h"
 #include "master/state.h"
 
 struct realm;
@@ -39,12 +38,6 @@ struct upgrade {
 };
 
 #define UPGRADE_IDLE ((struct upgrade){.out_fd = -1})
-
-/* What is to be inherited. Its descriptors program_fd and board_fd are opened for it: give all back
- * by upgrade_forget(). Returns 0, or -1 with the sentence in error. */
-int upgrade_describe(struct state *out, const struct realm *r, struct slots *s, uint32_t workers,
-		     uint32_t last_number, char *error, size_t size);
-void upgrade_forget(struct state *s);
 
 /* Starts the check. Returns 0, or -1 with the sentence in why. */
 int upgrade_check(struct upgrade *u, const struct realm *r, const struct state *s, uint64_t now_us);
