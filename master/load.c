@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Loads a configuration whole before anything is touched. Called by boot.c and supervise.c.
+ * Loads a configuration whole before anything is touched. Called by boot.c and change.c.
  */
 #include "master/load.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One datagram to the service manager for each change of state. Its failure is nobody's business: a
- * daemon does not stop because nobody listens. Called by boot.c and supervise.c.
+ * daemon does not stop because nobody listens. Called by boot.c and by the files of the
+ * loop.
  */
 #include "master/notify.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The master's decisions, apart from everything that carries them out, so that tables can test
- * them. Called by slot.c, child.c, roll.c, stop.c and supervise.c; calls nobody.
+ * them. Called by slot.c, child.c, roll.c, stop.c, start.c and others; calls nobody.
  */
 #include "master/policy.h"
 

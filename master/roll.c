@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Carries a roll out by changing what slots want; starting and draining is slot.c's. Called by
- * supervise.c.
+ * change.c.
  */
 #include "master/roll.h"
 

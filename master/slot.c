@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Tends slots: compares what each wants with what it has, asks the policy, and starts or drains. A
- * start that fails costs patience, never an assertion. Called by boot through supervise.c, by
+ * start that fails costs patience, never an assertion. Called by the files of the loop, by
  * roll.c and stop.c.
  */
 #include "master/slot.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * See wayback.h. All that the way back needs is made ready when it is opened, since a handler may
- * have to take it: arguments, environment, a stack. Called by inherit.c and supervise.c.
+ * have to take it: arguments, environment, a stack. Called by inherit.c and start.c.
  */
 #include "master/wayback.h"
 
