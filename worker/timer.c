@@ -26,7 +26,7 @@ void timer_node_init(struct timer_node *n)
 }
 
 /* Rounded up, so that a timer never fires before its time. */
-static uint32_t tick_of(const struct timer *t, uint64_t at_us)
+static uint64_t tick_of(const struct timer *t, uint64_t at_us)
 {
 	const uint64_t most = (uint64_t)1 << (6 * TIMER_LEVELS);
 	uint64_t ticks;
@@ -36,22 +36,26 @@ static uint32_t tick_of(const struct timer *t, uint64_t at_us)
 	ticks = (at_us - t->base_us + (1u << TIMER_TICK_SHIFT) - 1) >> TIMER_TICK_SHIFT;
 	if (ticks < t->tick)
 		return t->tick;
-	if (ticks - t->tick >= most)
-		return t->tick + (uint32_t)most - 1;
-	return (uint32_t)ticks;
+	return ticks - t->tick < most ? ticks : t->tick + most - 1;
 }
 
-static void link_node(struct timer *t, uint32_t i, uint32_t tick)
+/* A node's tick in full. It is near the wheel's; that of one that is firing lies just behind. */
+static uint64_t full_tick(const struct timer *t, uint32_t tick)
+{
+	return t->tick + (uint64_t)(int64_t)(int32_t)(tick - (uint32_t)t->tick);
+}
+
+static void link_node(struct timer *t, uint32_t i, uint64_t tick)
 {
 	struct timer_node *n = node(t, i);
-	uint32_t ahead = tick - t->tick;
+	uint64_t ahead = tick - t->tick;
 	unsigned level = 0;
 	uint32_t slot;
 
-	while (level < TIMER_LEVELS - 1 && ahead >= (uint32_t)1 << (6 * (level + 1)))
+	while (level < TIMER_LEVELS - 1 && ahead >= (uint64_t)1 << (6 * (level + 1)))
 		level++;
-	slot = level * TIMER_SLOTS + (tick >> (6 * level) & SLOT_MASK);
-	n->tick = tick;
+	slot = level * TIMER_SLOTS + (uint32_t)(tick >> (6 * level) & SLOT_MASK);
+	n->tick = (uint32_t)tick;
 	n->slot = slot;
 	n->prev = TIMER_NONE;
 	n->next = t->head[slot];
@@ -80,10 +84,10 @@ void timer_cancel(struct timer *t, uint32_t i)
 
 void timer_arm(struct timer *t, uint32_t i, uint64_t at_us)
 {
-	uint32_t tick = tick_of(t, at_us);
+	uint64_t tick = tick_of(t, at_us);
 
 	if (node(t, i)->slot != TIMER_NONE) {
-		if (node(t, i)->tick == tick)
+		if (node(t, i)->tick == (uint32_t)tick)
 			return;
 		timer_cancel(t, i);
 	}
@@ -94,13 +98,13 @@ uint64_t timer_at(const struct timer *t, uint32_t i)
 {
 	const struct timer_node *n = node(t, i);
 
-	return n->slot == TIMER_NONE ? 0 : t->base_us + ((uint64_t)n->tick << TIMER_TICK_SHIFT);
+	return n->slot == TIMER_NONE ? 0 : t->base_us + (full_tick(t, n->tick) << TIMER_TICK_SHIFT);
 }
 
 /* Takes a slot's list off the wheel and spreads it over the levels below. */
 static void cascade(struct timer *t, unsigned level)
 {
-	uint32_t slot = level * TIMER_SLOTS + (t->tick >> (6 * level) & SLOT_MASK);
+	uint32_t slot = level * TIMER_SLOTS + (uint32_t)(t->tick >> (6 * level) & SLOT_MASK);
 	uint32_t i = t->head[slot];
 
 	t->head[slot] = TIMER_NONE;
@@ -108,7 +112,7 @@ static void cascade(struct timer *t, unsigned level)
 	while (i != TIMER_NONE) {
 		uint32_t next = node(t, i)->next;
 
-		link_node(t, i, node(t, i)->tick);
+		link_node(t, i, full_tick(t, node(t, i)->tick));
 		i = next;
 	}
 }
@@ -119,10 +123,10 @@ static void cascade(struct timer *t, unsigned level)
  */
 static void run_tick(struct timer *t, void (*fire)(void *, uint32_t), void *arg)
 {
-	uint32_t slot = t->tick & SLOT_MASK;
+	uint32_t slot = (uint32_t)(t->tick & SLOT_MASK);
 
 	for (unsigned level = 1; level < TIMER_LEVELS; level++) {
-		if ((t->tick & (((uint32_t)1 << (6 * level)) - 1)) != 0)
+		if ((t->tick & (((uint64_t)1 << (6 * level)) - 1)) != 0)
 			break;
 		cascade(t, level);
 	}
@@ -142,14 +146,13 @@ static void run_tick(struct timer *t, void (*fire)(void *, uint32_t), void *arg)
 
 void timer_run(struct timer *t, uint64_t now_us, void (*fire)(void *arg, uint32_t i), void *arg)
 {
-	uint32_t now = now_us <= t->base_us ? 0
-					    : (uint32_t)((now_us - t->base_us) >> TIMER_TICK_SHIFT);
+	uint64_t now = now_us <= t->base_us ? 0 : (now_us - t->base_us) >> TIMER_TICK_SHIFT;
 
 	while (t->tick <= now) {
 		/* Nothing on level 0: go straight to the next time that a higher level is spread.
 		 */
 		if (t->busy[0] == 0 && (t->tick & SLOT_MASK) != 0) {
-			uint32_t edge = (t->tick | SLOT_MASK) + 1;
+			uint64_t edge = (t->tick | SLOT_MASK) + 1;
 
 			t->tick = edge <= now ? edge : now + 1;
 			continue;
@@ -160,16 +163,16 @@ void timer_run(struct timer *t, uint64_t now_us, void (*fire)(void *arg, uint32_
 
 uint64_t timer_wait_us(const struct timer *t, uint64_t now_us, uint64_t most)
 {
-	uint32_t first = t->tick & SLOT_MASK;
+	uint32_t first = (uint32_t)(t->tick & SLOT_MASK);
 	uint64_t ahead = t->busy[0] >> first | (first ? t->busy[0] << (TIMER_SLOTS - first) : 0);
 	uint64_t tick, edge, at_us;
 
 	if (ahead != 0)
 		tick = t->tick + (uint64_t)__builtin_ctzll(ahead);
 	else
-		tick = ((uint64_t)t->tick | SLOT_MASK) + 1;
+		tick = (t->tick | SLOT_MASK) + 1;
 	/* A higher level may be due at the next edge, before the slot found. */
-	edge = ((uint64_t)t->tick + SLOT_MASK) & ~(uint64_t)SLOT_MASK;
+	edge = (t->tick + SLOT_MASK) & ~(uint64_t)SLOT_MASK;
 	if ((t->busy[1] | t->busy[2] | t->busy[3]) != 0 && tick > edge)
 		tick = edge;
 	at_us = t->base_us + (tick << TIMER_TICK_SHIFT);

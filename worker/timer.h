@@ -23,14 +23,14 @@ struct timer_node {
 	uint32_t next;
 	uint32_t prev;
 	uint32_t slot; /* TIMER_NONE: not armed; else level * TIMER_SLOTS + slot */
-	uint32_t tick; /* the tick in which it fires, counted from timer.base_us */
+	uint32_t tick; /* the tick in which it fires, counted from timer.base_us; modulo 2^32 */
 };
 
 struct timer {
 	char *nodes; /* node i is at nodes + i * stride */
 	size_t stride;
 	uint64_t base_us;
-	uint32_t tick;                   /* all ticks before this one have been served */
+	uint64_t tick;                   /* all ticks before this one have been served */
 	uint64_t busy[TIMER_LEVELS + 1]; /* a bit for each slot that is not empty */
 	uint32_t head[TIMER_LEVELS * TIMER_SLOTS + 1]; /* the last one: those that are firing */
 };

@@ -179,6 +179,31 @@ START_TEST(test_out_of_reach)
 }
 END_TEST
 
+/* A worker that is never replaced: the ticks of two years are more than 32 bits have room for. */
+START_TEST(test_two_years)
+{
+	const unsigned all = sizeof distances / sizeof distances[0];
+	uint64_t began_us;
+
+	set_up();
+	wheel.tick = UINT32_MAX - (uint32_t)_i;
+	now_us = began_us = START_US + wheel.tick * TICK_US;
+	for (unsigned i = 0; i < all; i++) {
+		arm(i, began_us + distances[i]);
+		ck_assert_uint_ge(timer_at(&wheel, i), records[i].due_us);
+	}
+	for (unsigned i = 0; i < all; i++) {
+		now_us = began_us + distances[i] + TICK_US;
+		timer_run(&wheel, now_us, fire, NULL);
+		ck_assert_uint_eq(records[i].fired, 1);
+		ck_assert_uint_le(timer_wait_us(&wheel, now_us, 1000000), 1000000);
+	}
+	arm(0, now_us + 5000000);
+	ck_assert_uint_ge(timer_at(&wheel, 0), now_us + 5000000);
+	ck_assert_uint_lt(timer_at(&wheel, 0), now_us + 5000000 + 2 * TICK_US);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("timer");
@@ -191,6 +216,7 @@ int main(void)
 	tcase_add_loop_test(c, test_random, 0, 8);
 	tcase_add_test(c, test_meddling_callback);
 	tcase_add_test(c, test_out_of_reach);
+	tcase_add_loop_test(c, test_two_years, 0, 70);
 	tcase_set_timeout(c, 30);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
