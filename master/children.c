@@ -54,6 +54,7 @@ void children_bury(struct master *m)
 		info.si_pid = 0;
 	}
 	children_carry(m);
+	recount_ask(&m->recount);
 }
 
 /* Those who are no children of this process. */
@@ -65,6 +66,7 @@ void children_bury_adopted(struct master *m)
 		if (!child_lives(c) || !child_has_ended(c))
 			continue;
 		children_carry(m);
+		recount_ask(&m->recount);
 		slots_died(&m->slots, c->pid, child_end_status(c), m->now_us);
 	}
 }

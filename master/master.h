@@ -15,6 +15,7 @@
 #include "master/prober_child.h"
 #include "master/realm.h"
 #include "master/rebalance.h"
+#include "master/recount.h"
 #include "master/reopen.h"
 #include "master/roll.h"
 #include "master/slot.h"
@@ -42,6 +43,7 @@ struct master {
 	struct rebalance rebalance;
 	struct upgrade upgrade;
 	struct prober_child prober;
+	struct recount recount;
 	bool upgrade_asked; /* once nothing else is under way */
 	uint64_t return_until_us;
 	char return_why[300];

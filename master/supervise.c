@@ -87,6 +87,8 @@ static void tick(struct master *m)
 	board_set(&m->realm->board.master->beat_us, m->now_us);
 	rows_queues(&m->realm->board, m->realm->gen);
 	children_carry(m);
+	if (!m->realm->carry)
+		recount_step(&m->recount, &m->realm->board);
 	errlog_tick(m->now_us, false);
 	if (every_us)
 		notify_watchdog();

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shm/active.h"
 #include "shm/times.h"
 
 #define DIM(a) (sizeof(a) / sizeof((a)[0]))
@@ -666,9 +667,7 @@ void board_bury_peers(const struct board *b, uint32_t worker_row)
 		if (board_peer(b, i)->address[0] == '\0')
 			continue; /* never used: no need to touch its pages */
 		t = board_peer_traffic(b, worker_row, i);
-		if (t->active != 0)
-			board_shared_add(&board_peer(b, i)->active, -t->active);
-		board_set(&t->active, 0);
+		active_bury(board_peer(b, i), t);
 		board_set(&t->open, 0);
 		board_set(&t->idle, 0);
 	}

@@ -584,6 +584,7 @@
 	X(GAUGE, uint64_t, open, , "conns", BRIEF, "Open connections, idle ones included", "Far more than idle and active together: connections that hang in connect")         \
 	X(GAUGE, uint64_t, idle, , "conns", BRIEF, "Connections kept for the next request", "0 with many connects: raise keepalive.conns of the upstream")        \
 	X(GAUGE, uint64_t, active, , "requests", BRIEF, "Requests in hand", "The part of this worker in active of the peer")                        \
+	X(ID, uint32_t, counting, , "", DEBUG, "Grows with each change of active, odd while it and active of the peer are being changed", "") \
 	X(COUNTER, uint64_t, requests, , "requests", BRIEF, "Requests sent to the peer, retries included", "Compare it with the weights of its upstream") \
 	X(COUNTER, uint64_t, responses_2xx, , "responses", BRIEF, "Answers with a 2xx status", "")     \
 	X(COUNTER, uint64_t, responses_3xx, , "responses", BRIEF, "Answers with a 3xx status", "")     \

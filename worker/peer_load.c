@@ -4,6 +4,7 @@
  */
 #include "worker/peer_load.h"
 
+#include "shm/active.h"
 #include "worker/peer.h"
 
 enum {
@@ -20,44 +21,26 @@ bool peer_full(const struct ups *us, uint32_t peer)
 	return most != 0 && peer_row_active(peer_row(us, peer)) >= most;
 }
 
-/* Ours is written second: a worker that dies in between leaves the peer a request too many, not
- * one too few, which would be a very large number. */
-static void hold(struct ups *us, uint32_t peer)
-{
-	board_add(&peer_traffic(us, peer)->active, 1);
-	us->reserved = peer;
-}
-
 bool peer_reserve(struct ups *us, uint32_t peer)
 {
 	uint32_t most = us->cs->settings->peers[peer].max_conns;
-	uint64_t *word = &peer_row(us, peer)->active, n;
 
-	if (most == 0) {
-		(void)board_shared_add(word, 1);
-		hold(us, peer);
-		return true;
-	}
-	do {
-		n = board_shared_get(word);
-		if ((int64_t)n >= (int64_t)most)
-			return false;
-	} while (!board_shared_swap(word, &n, n + 1));
-	hold(us, peer);
+	if (most == 0)
+		active_add(peer_row(us, peer), peer_traffic(us, peer));
+	else if (!active_add_below(peer_row(us, peer), peer_traffic(us, peer), most))
+		return false;
+	us->reserved = peer;
 	return true;
 }
 
 void peer_unreserve(struct ups *us)
 {
 	uint32_t peer = us->reserved;
-	uint64_t *mine;
 
 	if (peer == UP_NONE)
 		return;
 	us->reserved = UP_NONE;
-	mine = &peer_traffic(us, peer)->active;
-	board_set(mine, *mine - 1);
-	(void)board_shared_add(&peer_row(us, peer)->active, (uint64_t)-1);
+	active_less(peer_row(us, peer), peer_traffic(us, peer));
 }
 
 /* v, so many milliseconds later: halves, and straight lines between them. */

@@ -20,8 +20,7 @@
 
 #include "worker/up.h"
 
-/* Requests in hand. A worker that died between two words may have left them one apart: never less
- * than 0. */
+/* Requests in hand. Off by some for a moment after a worker has died: never less than 0. */
 static inline uint64_t peer_row_active(const struct peer_row *row)
 {
 	uint64_t n = board_shared_get(&row->active);

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "shm/active.h"
 #include "worker/address.h"
 #include "worker/balance.h"
 #include "worker/peer.h"
@@ -329,13 +330,10 @@ uint32_t up_take(struct ups *us, uint32_t peer, bool fresh, bool careful)
 	return u != UP_NONE ? u : open_new(us, peer);
 }
 
-/* A request in hand, for all workers to see. Should this process be killed between the two, its
- * share is smaller than what it added: one too many is seen from then on, never one too few, which
- * from 0 would be very many. */
+/* A request in hand, for all workers to see. */
 static void count_active(struct ups *us, uint32_t u)
 {
-	(void)board_shared_add(&peer_row(us, us->up[u].peer)->active, 1);
-	board_add(&peer_traffic(us, us->up[u].peer)->active, 1);
+	active_add(peer_row(us, us->up[u].peer), peer_traffic(us, us->up[u].peer));
 }
 
 void up_join(struct ups *us, uint32_t u, uint32_t conn)
@@ -366,8 +364,7 @@ void up_assign(struct ups *us, uint32_t u, uint32_t conn)
 
 static void uncount_active(struct ups *us, uint32_t u)
 {
-	less(&peer_traffic(us, us->up[u].peer)->active);
-	(void)board_shared_add(&peer_row(us, us->up[u].peer)->active, (uint64_t)-1);
+	active_less(peer_row(us, us->up[u].peer), peer_traffic(us, us->up[u].peer));
 }
 
 void up_served(struct ups *us, uint32_t u)

@@ -13,7 +13,8 @@ binmode $file;
 sub bytes {
 	my ($offset, $length) = @_;
 	seek $file, $offset, 0 or die "$path: $!\n";
-	my $got = read $file, my $bytes, $length;
+	my $bytes;
+	my $got = read $file, $bytes, $length;
 	die "$path: too short\n" if ($got // 0) != $length;
 	return $bytes;
 }
