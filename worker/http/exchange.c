@@ -393,12 +393,31 @@ struct reply_ctx exchange_ctx(const struct http *h, uint32_t i)
 				  .retry_after_s = h->retry_after_s};
 }
 
+/* An error has the pages and headers of the location that the request is for; of the server, where
+ * that cannot be told. base: NULL if the head was not read. */
+static void find_pages(struct http *h, uint32_t i, const char *base, struct reply_ctx *ctx)
+{
+	ctx->location = &ctx->server->locations[0];
+	if (base != NULL && path_normalise(base + h->req.path.off, h->req.path.len, h->path,
+					   sizeof h->path, &ctx->path_len) == 0)
+		ctx->location = route_location(h->settings->route, conn_at(h->cs, i)->server,
+					       h->path, ctx->path_len);
+}
+
+static void build_error(struct http *h, uint32_t i, const char *base, int status)
+{
+	struct reply_ctx ctx = exchange_ctx(h, i);
+
+	ctx.base = base;
+	ctx.req = base != NULL ? &h->req : NULL;
+	find_pages(h, i, base, &ctx);
+	reply_error(&h->reply, &ctx, status);
+}
+
 /* Answers with an error where the request is not to be looked at any further. */
 enum step exchange_error(struct http *h, uint32_t i, const char *base, int status,
 			 enum close_reason reason)
 {
-	struct reply_ctx ctx = exchange_ctx(h, i);
-
 	exchange_last(conn_at(h->cs, i), reason);
 	/* Some of the request may still be on its way. */
 	conn_at(h->cs, i)->flags &= (uint16_t)~CONN_PEER_QUIET;
@@ -407,20 +426,14 @@ enum step exchange_error(struct http *h, uint32_t i, const char *base, int statu
 	if (conn_row(h->cs, i)->state == CONN_BODY)
 		conn_at(h->cs, i)->flags |= CONN_BODY_BROKEN;
 	exchange_received(h, i);
-	ctx.base = base;
-	ctx.req = base != NULL ? &h->req : NULL;
-	reply_error(&h->reply, &ctx, status);
+	build_error(h, i, base, status);
 	return send_reply(h, i, base);
 }
 
 enum step exchange_fail(struct http *h, uint32_t i, const char *base, int status)
 {
-	struct reply_ctx ctx = exchange_ctx(h, i);
-
 	exchange_received(h, i);
-	ctx.base = base;
-	ctx.req = base != NULL ? &h->req : NULL;
-	reply_error(&h->reply, &ctx, status);
+	build_error(h, i, base, status);
 	return send_reply(h, i, base);
 }
 
@@ -530,7 +543,7 @@ enum step exchange_respond(struct http *h, uint32_t i, const char *base)
 	ctx.req = &h->req;
 	status = exchange_find(h, i, &ctx);
 	if (status != 0)
-		reply_error(&h->reply, &ctx, status);
+		build_error(h, i, base, status);
 	else
 		build(h, &ctx);
 	/* What follows a CONNECT is no request of ours (RFC 9110 9.3.6). */
