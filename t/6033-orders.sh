@@ -56,6 +56,8 @@ is "$(answers / 40)" 'a:30 b:10' 'six to two'
 ok 'weight 0' ctl peer pool "$PEER_a" weight 0
 ok 'is like drain' state_is pool "$PEER_a" drained
 is "$(answers / 10)" b:10 'no new requests'
+ok 'up' ctl peer pool "$PEER_a" up
+is "$(ctl peer pool "$PEER_a" -j | grep -o '"state":"[a-z]*"\|"weight":[0-9]*' | tr '\n' ' ')" '"state":"up" "weight":2 ' 'up takes a weight of 0 back'
 ok 'weight default' ctl peer pool "$PEER_a" weight default
 is "$(answers / 20)" 'a:10 b:10' 'as configured'
 

@@ -294,6 +294,9 @@ static bool obey(struct peer_row *row, enum order_kind kind, uint32_t weight, ui
 	switch (kind) {
 	case ORDER_UP:
 		forgiven = forgive(row, now_us);
+		/* A weight of 0 is a drain by another name. */
+		if (board_shared_get(&row->told_weight) == 1)
+			forgiven |= board_shared_set(&row->told_weight, 0) == 1;
 		return board_shared_set(&row->told, PEER_TOLD_NONE) != PEER_TOLD_NONE || forgiven;
 	case ORDER_DRAIN:
 		(void)board_shared_set(&row->told, PEER_TOLD_DRAIN);
