@@ -63,8 +63,8 @@ int rows_fit(const struct board *b, const struct settings *s, char *error, size_
 		if (rows[i].wanted <= rows[i].room)
 			continue;
 		snprintf(error, size,
-			 "%s: %s = %u, but the board of this daemon has room for %u: stop drover "
-			 "and start it again",
+			 "%s: %s = %u, but the board of this daemon has room for %u: 'droverctl "
+			 "upgrade' makes a larger one, and loses nothing",
 			 s->file ? s->file : "(built in)", rows[i].what, rows[i].wanted,
 			 rows[i].room);
 		return -1;

@@ -382,8 +382,8 @@ static int assign(struct book *k, struct generation *g,
 
 	if (bad)
 		snprintf(error, size,
-			 "the board has no room for all %s, those of before included: stop drover "
-			 "and start it again",
+			 "the board has no room for all %s, those of before included: change them "
+			 "in two steps, or let 'droverctl upgrade' make a larger one",
 			 k->what);
 	book_close(k);
 	return bad ? -1 : 0;

@@ -109,7 +109,7 @@ allow_log 'cannot open the access log'
 reload_fails 'a log that cannot be opened' "cannot open the access log '$T/none/access.log'"
 CONNECTIONS=2000 site one '"127.0.0.1:0"'
 allow_log 'worker_connections = 2000'
-reload_fails 'more connections than the board has room for' 'worker_connections = 2000, .* has room for 1000: stop drover and start it again'
+reload_fails 'more connections than the board has room for' 'worker_connections = 2000, .* has room for 1000: .droverctl upgrade. makes a larger one'
 WORKERS=100 site one '"127.0.0.1:0"'
 allow_log 'workers = 100'
 reload_fails 'more workers than the board has room for' 'workers = 100, .* has room for 16'

@@ -271,7 +271,7 @@ static const struct {
 } fits[] = {
     {2, 10, 4, 5, NULL},
     {3, 10, 4, 5,
-     "workers = 3, but the board of this daemon has room for 2: stop drover and start it again"},
+     "workers = 3, but the board of this daemon has room for 2: 'droverctl upgrade' makes"},
     {2, 11, 4, 5, "worker_connections = 11, but"},
     {2, 10, 5, 5, "listeners = 5, but"},
     {2, 10, 4, 6, "servers = 6, but"},
