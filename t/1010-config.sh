@@ -100,6 +100,20 @@ for file in "$ROOT/etc/drover.conf" "$ROOT"/etc/examples/*.conf; do
 done
 cmp_ok "$(ls "$T/etc" | wc -l)" -ge 5 'there are examples'
 
+# So is each example of the manual.
+touch "$T/etc/404.html" "$T/etc/sorry.html"
+awk -v to="$T/etc/manual" '/^\.Sh/ { on = $2 == "EXAMPLES" } !on { next } /^\.Ed/ { out = "" } out { print >out }
+	/^\.Bd/ { n++; out = to n ".conf" }' "$ROOT/etc/man/drover.conf.5"
+for file in "$T"/etc/manual*.conf; do
+	name=${file##*/}
+	sed -i -E "s#\"/srv#\"$T/root/srv#" "$file"
+	grep -oE "\"$T/root[^\"]*" "$file" | tr -d '"' | xargs -d '\n' mkdir -p
+	drover -t -c "$file"
+	is "$STATUS/$ERR" 0/ "drover.conf(5): $name is good"
+	ok "drover.conf(5): $name survives -T" round_trip "$file"
+done
+ok 'there are examples in the manual' test -s "$T/etc/manual2.conf"
+
 # And it is served.
 start_drover <<EOF
 workers = 1
