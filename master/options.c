@@ -6,6 +6,7 @@
 #include "master/options.h"
 
 #include <err.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,12 +57,19 @@ static int __attribute__((format(printf, 1, 2))) misuse(const char *fmt, ...)
 	return -1;
 }
 
+/* What is asked of a program before its manual is read. */
+static const struct option long_options[] = {
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
 static int read_flags(struct options *o, int argc, char **argv)
 {
 	int c;
 
 	opterr = 0;
-	while ((c = getopt(argc, argv, "+:c:Fhl:r:tTV")) != -1) {
+	while ((c = getopt_long(argc, argv, "+:c:Fhl:r:tTV", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			o->config = optarg;
@@ -90,6 +98,8 @@ static int read_flags(struct options *o, int argc, char **argv)
 		case ':':
 			return misuse("option -%c needs an argument", optopt);
 		default:
+			if (optopt == 0)
+				return misuse("there is no option %s", argv[optind - 1]);
 			return misuse("there is no option -%c", optopt);
 		}
 	}

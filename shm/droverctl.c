@@ -117,6 +117,13 @@ static void print_help(void)
 	    "             4 critical (doctor)\n");
 }
 
+static void print_help_of(const struct command *command)
+{
+	printf("usage: droverctl [-r RUNDIR | --board FILE] [-j] [-H] %s%s%s\n\n  %s\n\n"
+	       "'droverctl help' lists all commands; droverctl(8) has the whole story\n",
+	       command->name, command->usage[0] ? " " : "", command->usage, command->help);
+}
+
 /* What is wrong with the command line, with -j as JSON, too. */
 __attribute__((format(printf, 2, 3))) static int usage(const struct ctl *c, const char *fmt, ...)
 {
@@ -352,6 +359,34 @@ static int check_use(const struct ctl *c, const struct command *command,
 	return CTL_OK;
 }
 
+/* A status, unless what was printed could not be written. */
+static int written(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "droverctl: standard output: %s\n", strerror(errno));
+	return CTL_USAGE;
+}
+
+/* "help", "help COMMAND" and "COMMAND --help" */
+static int help(const struct ctl *c, int argc, char **argv)
+{
+	const struct command *command;
+	int at = optind;
+
+	if (at < argc && strcmp(argv[at], "help") == 0)
+		at++;
+	if (at == argc) {
+		print_help();
+		return written(CTL_OK);
+	}
+	command = find_command(c, argv[at]);
+	if (command == NULL)
+		return CTL_USAGE;
+	print_help_of(command);
+	return written(CTL_OK);
+}
+
 static int run_command(struct ctl *c, const struct command *command)
 {
 	char rundir[PATH_MAX];
@@ -364,11 +399,7 @@ static int run_command(struct ctl *c, const struct command *command)
 	}
 	status = command->run(c);
 	ctl_close(c);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "droverctl: standard output: %s\n", strerror(errno));
-		return CTL_USAGE;
-	}
-	return status;
+	return written(status);
 }
 
 int main(int argc, char **argv)
@@ -383,10 +414,8 @@ int main(int argc, char **argv)
 		printf("droverctl " DROVER_VERSION "\n");
 		return CTL_OK;
 	}
-	if (given['h'] || (optind < argc && strcmp(argv[optind], "help") == 0)) {
-		print_help();
-		return CTL_OK;
-	}
+	if (given['h'] || (optind < argc && strcmp(argv[optind], "help") == 0))
+		return help(&c, argc, argv);
 	if (optind == argc)
 		return usage(&c, "no command given");
 	command = find_command(&c, argv[optind]);

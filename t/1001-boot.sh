@@ -28,6 +28,10 @@ like "$OUT" '^drover [0-9]' '-V prints the version'
 run_drover -h
 is "$STATUS" 0 '-h ends with status 0'
 like "$OUT" 'usage: drover' '-h prints the usage'
+run_drover --help
+like "$STATUS$OUT" '^0usage: drover' 'as --help does'
+run_drover --version
+like "$STATUS$OUT" '^0drover [0-9]' 'and --version the version'
 
 usage() {
 	local name=$1 text=$2
@@ -37,6 +41,7 @@ usage() {
 	like "$ERR" "$text" "$name: says so"
 }
 usage 'an unknown option' 'there is no option -x' -x
+usage 'an unknown long option' 'there is no option --daemon' --daemon
 usage '-c without a file' 'option -c needs an argument' -c
 usage '-c and a folder' 'either a configuration \(-c\) or a folder' -c "$T/drover.conf" "$T/www"
 usage 'two folders' 'only one folder' "$T/www" "$T"
