@@ -58,6 +58,11 @@ static void complete(struct http *h, uint32_t i, enum send_result result, size_t
 	if (rest > 0 || open || up->fcgi.unclean)
 		up->flags &= (uint16_t)~UP_KEEP;
 	count_response(h, up, i);
+	/* What is still to come of the request's body is nobody's, and no request. */
+	if (open) {
+		exchange_last(c, CLOSE_ERROR);
+		c->flags &= (uint16_t)~CONN_PEER_QUIET;
+	}
 	up_release(h->ups, u);
 	if (result == SEND_DONE && c->file != OPENFILE_NONE)
 		send_end(h->cs, i);
