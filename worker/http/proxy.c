@@ -15,6 +15,20 @@
 #include "worker/http/body.h"
 #include "worker/peer_load.h"
 
+/* The client has taken some of what was kept for it: the peer is waited for again. */
+static void await_again(struct http *h, uint32_t i, enum send_result result)
+{
+	struct up *up = proxy_up(h, i);
+
+	if ((result != SEND_DONE && up->deadline_us != 0) || proxy_room(h, i) == 0)
+		return;
+	if (up->state == UP_BODY)
+		proxy_set_deadline(h, up, proxy_pool(h, up)->between_us);
+	/* What it took was an interim response. */
+	if (up->state == UP_HEAD && (conn_at(h->cs, i)->flags & CONN_BODY_OPEN) == 0)
+		proxy_set_deadline(h, up, proxy_pool(h, up)->response_us);
+}
+
 /* What was kept for the client. */
 static void flush_down(struct http *h, uint32_t i)
 {
@@ -40,10 +54,7 @@ static void flush_down(struct http *h, uint32_t i)
 	proxy_sent(h, i);
 	if (result == SEND_DONE && conn_row(h->cs, i)->state == CONN_SEND)
 		conn_set_state(h->cs, i, CONN_RESPOND);
-	/* The peer is waited for again. */
-	if (proxy_up(h, i)->state == UP_BODY &&
-	    (result == SEND_DONE || proxy_up(h, i)->deadline_us == 0) && proxy_room(h, i) > 0)
-		proxy_set_deadline(h, proxy_up(h, i), proxy_pool(h, proxy_up(h, i))->between_us);
+	await_again(h, i, result);
 }
 
 /* Nobody waits for the answer any more (a client that closes its side is taken to be gone). */
@@ -78,11 +89,11 @@ void proxy_expire(struct http *h, uint32_t i, enum deadline d)
 {
 	struct conn *c = conn_at(h->cs, i);
 	uint32_t u = c->up - 1;
-	bool answered = (up_at(h->ups, u)->flags & UP_ANSWERED) != 0;
+	bool begun = proxy_has_begun(c, up_at(h->ups, u));
 	int status = conn_row(h->cs, i)->state == CONN_BODY && d != DEADLINE_REQUEST ? 408 : 504;
 
 	exchange_expired(h, d);
-	if (answered) {
+	if (begun) {
 		(void)exchange_abandon(h, i, CLOSE_EXPIRED, true);
 		return;
 	}

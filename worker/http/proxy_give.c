@@ -304,7 +304,7 @@ void proxy_answer(struct http *h, uint32_t i, int status)
 
 static bool may_repeat(const struct http *h, const struct up *up, bool stale)
 {
-	if ((up->flags & (UP_ANSWERED | UP_BODY_SENT)) != 0)
+	if ((up->flags & UP_BODY_SENT) != 0)
 		return false;
 	if (up->state != UP_CONNECT && (up->flags & UP_IDEMPOTENT) == 0)
 		return false;
@@ -362,7 +362,8 @@ void proxy_peer_failed(struct http *h, uint32_t u, int status, bool stale)
 {
 	struct up *up = up_at(h->ups, u);
 	uint32_t i = up->conn, peer = up->peer;
-	bool again = may_repeat(h, up, stale), answered = (up->flags & UP_ANSWERED) != 0;
+	bool begun = proxy_has_begun(conn_at(h->cs, i), up);
+	bool again = !begun && may_repeat(h, up, stale);
 	unsigned tries = up->tries;
 
 	h->tried = up->tried;
@@ -374,7 +375,7 @@ void proxy_peer_failed(struct http *h, uint32_t u, int status, bool stale)
 	if (again) {
 		board_add(&h->cs->row->up_retries, 1);
 		proxy_resume(h, i, stale ? UINT32_MAX : peer, stale ? tries : tries + 1, stale);
-	} else if (answered) {
+	} else if (begun) {
 		(void)exchange_abandon(h, i, CLOSE_ERROR, true);
 	} else {
 		proxy_answer(h, i, status);

@@ -162,6 +162,13 @@ static inline bool proxy_waits(const struct conn *c)
 	return c->out_buf != BUF_NONE || c->file_left != 0;
 }
 
+/* Is the client in the middle of a response, an interim one perhaps, so that none of our own can
+ * begin? */
+static inline bool proxy_has_begun(const struct conn *c, const struct up *up)
+{
+	return (up->flags & UP_ANSWERED) != 0 || proxy_waits(c);
+}
+
 /*
  * Towards the client (proxy_buffer.c): bytes of the body that there is room for now; 0: it has to
  * take some first. Behind what waits for it there is only room with buffering. What proxy_put() is

@@ -122,7 +122,10 @@ static void end_body(struct http *h, uint32_t i)
 	c->flags &= (uint16_t)~CONN_BODY_OPEN;
 	if (conn_row(h->cs, i)->state == CONN_BODY)
 		exchange_received(h, i);
-	if (proxy_up(h, i)->state == UP_HEAD)
+	/* An interim response that waits for the client goes first. */
+	if (proxy_waits(c))
+		exchange_wait(h, i);
+	else if (proxy_up(h, i)->state == UP_HEAD)
 		proxy_set_deadline(h, proxy_up(h, i), proxy_pool(h, proxy_up(h, i))->response_us);
 }
 
@@ -131,11 +134,11 @@ static void refuse_body(struct http *h, uint32_t i, enum http_refusal refusal)
 {
 	struct conn *c = conn_at(h->cs, i);
 	uint32_t u = c->up - 1;
-	bool answered = (up_at(h->ups, u)->flags & UP_ANSWERED) != 0;
+	bool begun = proxy_has_begun(c, up_at(h->ups, u));
 
 	up_cancel(h->ups, u);
 	c->flags &= (uint16_t)~CONN_BODY_OPEN;
-	if (answered)
+	if (begun)
 		(void)exchange_abandon(h, i, CLOSE_REFUSED, true);
 	else
 		proxy_after(h, i,

@@ -22,7 +22,8 @@ static bool passed(struct http *h, uint32_t i, enum send_result result)
 	if (result == SEND_BLOCKED) {
 		if (proxy_room(h, i) == 0)
 			up_set_deadline(h->ups, c->up - 1, 0);
-		if (proxy_up(h, i)->state != UP_RELAY)
+		/* An interim response may have to wait while the request's body still comes. */
+		if (proxy_up(h, i)->state != UP_RELAY && conn_row(h->cs, i)->state != CONN_BODY)
 			exchange_wait(h, i);
 		return true;
 	}
