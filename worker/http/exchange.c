@@ -355,6 +355,8 @@ enum send_result exchange_begin(struct http *h, uint32_t i, bool old_client, con
 	const struct server *server = exchange_server(h, i);
 
 	row->status = (uint16_t)h->reply.status;
+	/* A 100 that could not be written yet may not come behind it. */
+	c->flags &= (uint16_t)~CONN_CONTINUE;
 	if (h->reply.close)
 		exchange_last(c, CLOSE_REFUSED);
 	if (h->cs->draining || h->lame_duck || (c->flags & CONN_STAYS) != 0)

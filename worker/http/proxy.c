@@ -70,7 +70,7 @@ void proxy_go_on(struct http *h, uint32_t i)
 {
 	struct conn *c = conn_at(h->cs, i);
 
-	if ((c->flags & CONN_CONTINUE) != 0 && body_invite(h, i) == STEP_CLOSE)
+	if ((c->flags & CONN_CONTINUE) != 0 && !proxy_waits(c) && body_invite(h, i) == STEP_CLOSE)
 		return;
 	if (nobody_waits(h, i)) {
 		proxy_client_gone(h, i);

@@ -179,6 +179,7 @@ static ssize_t pass_up(struct http *h, uint32_t i, char *raw, size_t len)
 		}
 	}
 	c->request_in += p.used;
+	c->flags &= (uint16_t)~CONN_CONTINUE;
 	if (p.len > 0 || p.whole)
 		up->flags |= UP_BODY_SENT;
 	if (up->fcgi.on)
