@@ -295,13 +295,17 @@ static bool is_astray(const struct ups *us, const struct up *up)
 	return !address_stands(us->cs->board, &us->cs->settings->peers[up->peer], up->address);
 }
 
-/* Nothing has come since it became idle. */
-static bool is_quiet(const struct up *up)
+static bool is_empty(const struct up *up)
 {
 	char c;
 
-	return (up->flags & (UP_READABLE | UP_PEER_DONE)) == 0 &&
-	       recv(up->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+	return recv(up->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+/* Nothing has come since it became idle. */
+static bool is_quiet(const struct up *up)
+{
+	return (up->flags & (UP_READABLE | UP_PEER_DONE)) == 0 && is_empty(up);
 }
 
 static uint32_t reuse(struct ups *us, uint32_t peer, bool careful)
@@ -412,6 +416,16 @@ static bool may_stay(const struct ups *us, const struct up *up)
 	       (p->keepalive_max_age_us == 0 || now - up->opened_us < p->keepalive_max_age_us);
 }
 
+/* What lies behind the response is never the start of another one, and no edge would tell of it if
+ * the last read ended just there. */
+static bool is_read_out(struct up *up)
+{
+	if ((up->flags & UP_READABLE) != 0 && !is_empty(up))
+		return false;
+	up->flags &= (uint16_t)~UP_READABLE;
+	return true;
+}
+
 void up_release(struct ups *us, uint32_t u)
 {
 	struct up *up = up_at(us, u);
@@ -421,7 +435,8 @@ void up_release(struct ups *us, uint32_t u)
 		return;
 	up_part(us, u);
 	buf_drop(&us->cs->bufs, &up->in_buf);
-	if ((up->flags & UP_KEEP) == 0 || !may_stay(us, up) || up->out_buf != BUF_NONE) {
+	if ((up->flags & UP_KEEP) == 0 || !may_stay(us, up) || up->out_buf != BUF_NONE ||
+	    !is_read_out(up)) {
 		up_close(us, u);
 		return;
 	}
