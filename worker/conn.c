@@ -456,6 +456,13 @@ bool conn_too_slow(struct conns *cs, uint32_t i, uint64_t bytes)
 	return slow;
 }
 
+void conn_begin_anew(struct conns *cs, uint32_t i)
+{
+	conn_extend(cs, i);
+	cs->conn[i].rate_us = cs->clock->now_us;
+	cs->conn[i].rate_bytes = conn_row(cs, i)->bytes_in;
+}
+
 static void count_reason(struct worker_row *row, enum close_reason reason)
 {
 	/* The close_<name> counters stand in the row in the order of the enum. */

@@ -251,6 +251,9 @@ void conns_bury(struct conns *cs);
  * slow. */
 bool conn_too_slow(struct conns *cs, uint32_t i, uint64_t bytes);
 
+/* CONN_BODY: the client was kept waiting, so that its time begins anew. */
+void conn_begin_anew(struct conns *cs, uint32_t i);
+
 /* Closes up to `most` of the longest idle connections among a sample, to make room. Returns how
  * many. */
 unsigned conns_evict_idle(struct conns *cs, unsigned most);

@@ -57,6 +57,31 @@ static void flush_down(struct http *h, uint32_t i)
 	await_again(h, i, result);
 }
 
+bool proxy_holds(const struct http *h, uint32_t i)
+{
+	const struct up *up = proxy_up(h, i);
+
+	return conn_row(h->cs, i)->state == CONN_BODY &&
+	       (up->state == UP_CONNECT || up->out_buf != BUF_NONE);
+}
+
+/* What was kept for the peer. It has `between` to take some more of a body. */
+static void flush_up(struct http *h, uint32_t i)
+{
+	struct up *up = proxy_up(h, i);
+	uint32_t before = up->out_off;
+	bool held = proxy_holds(h, i), all;
+
+	if (up->state == UP_CONNECT || up->out_buf == BUF_NONE)
+		return;
+	all = proxy_flush(h, up);
+	if (!held)
+		return;
+	conn_begin_anew(h->cs, i);
+	if (up->state == UP_HEAD && (all || up->out_off > before))
+		proxy_set_deadline(h, up, all ? 0 : proxy_pool(h, up)->between_us);
+}
+
 /* Nobody waits for the answer any more (a client that closes its side is taken to be gone). */
 static bool nobody_waits(const struct http *h, uint32_t i)
 {
@@ -76,8 +101,7 @@ void proxy_go_on(struct http *h, uint32_t i)
 		proxy_client_gone(h, i);
 		return;
 	}
-	if (proxy_up(h, i)->state != UP_CONNECT && !proxy_flush(h, proxy_up(h, i)))
-		conn_extend(h->cs, i);
+	flush_up(h, i);
 	proxy_pump_request(h, i);
 	if (c->doomed || c->up == 0)
 		return;
@@ -90,7 +114,8 @@ void proxy_expire(struct http *h, uint32_t i, enum deadline d)
 	struct conn *c = conn_at(h->cs, i);
 	uint32_t u = c->up - 1;
 	bool begun = proxy_has_begun(c, up_at(h->ups, u));
-	int status = conn_row(h->cs, i)->state == CONN_BODY && d != DEADLINE_REQUEST ? 408 : 504;
+	bool late = conn_row(h->cs, i)->state == CONN_BODY && d != DEADLINE_REQUEST;
+	int status = late && !proxy_holds(h, i) ? 408 : 504;
 
 	exchange_expired(h, d);
 	if (begun) {
@@ -144,6 +169,8 @@ static void connected(struct http *h, uint32_t u)
 		return;
 	(void)proxy_flush(h, up);
 	proxy_await(h, up->conn, up);
+	if (conn_row(h->cs, up->conn)->state == CONN_BODY)
+		conn_begin_anew(h->cs, up->conn);
 }
 
 void proxy_event(struct http *h, uint32_t u, uint32_t events)
@@ -169,6 +196,17 @@ void proxy_event(struct http *h, uint32_t u, uint32_t events)
 	http_settle(h, i);
 }
 
+/* Which of the peer's it is. */
+static enum deadline peer_deadline(const struct http *h, const struct up *up)
+{
+	if (up->state == UP_CONNECT)
+		return DEADLINE_CONNECT;
+	/* As long as the body comes, it is how the peer takes it. */
+	if (up->state == UP_HEAD && (conn_at(h->cs, up->conn)->flags & CONN_BODY_OPEN) == 0)
+		return DEADLINE_RESPONSE;
+	return DEADLINE_BETWEEN;
+}
+
 void proxy_timer(struct http *h, uint32_t u)
 {
 	struct up *up = up_at(h->ups, u);
@@ -192,9 +230,7 @@ void proxy_timer(struct http *h, uint32_t u)
 	peer_time_cancelled(h->ups, u);
 	board_add(&h->cs->row->up_timeouts, 1);
 	board_add(&peer_traffic(h->ups, up->peer)->timeouts, 1);
-	exchange_expired(h, up->state == UP_CONNECT ? DEADLINE_CONNECT
-			    : up->state == UP_HEAD  ? DEADLINE_RESPONSE
-						    : DEADLINE_BETWEEN);
+	exchange_expired(h, peer_deadline(h, up));
 	proxy_peer_failed(h, u, 504, false);
 	http_settle(h, i);
 }

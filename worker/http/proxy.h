@@ -27,6 +27,9 @@ enum step proxy_begin(struct http *h, uint32_t i, const char *base, const struct
 /* Goes on in both directions, as far as it goes. */
 void proxy_go_on(struct http *h, uint32_t i);
 
+/* The client's body is not read on: first its peer has to be there, and take what it was given. */
+bool proxy_holds(const struct http *h, uint32_t i);
+
 /* A deadline of the client's record has passed. */
 void proxy_expire(struct http *h, uint32_t i, enum deadline d);
 

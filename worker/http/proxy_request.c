@@ -192,6 +192,8 @@ static ssize_t pass_up(struct http *h, uint32_t i, char *raw, size_t len)
 	}
 	if (p.whole && !relay)
 		end_body(h, i);
+	else if (up->state == UP_HEAD && up->out_buf != BUF_NONE)
+		proxy_set_deadline(h, up, proxy_pool(h, up)->between_us);
 	return (ssize_t)p.used;
 }
 

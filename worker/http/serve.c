@@ -591,6 +591,12 @@ static uint64_t moved_bytes(const struct http *h, uint32_t i)
 	return conn_row(h->cs, i)->bytes_in;
 }
 
+/* Is it us whom the client waits for, to send on? */
+static bool is_held(const struct http *h, uint32_t i)
+{
+	return conn_at(h->cs, i)->up != 0 && proxy_holds(h, i);
+}
+
 /*
  * Which deadline has passed: DEADLINES_COUNT if none. After a standstill, or in a crowd that is
  * more than the events of a turn, a connection's time may be over before its bytes were looked at:
@@ -622,7 +628,7 @@ void http_timer(struct http *h, uint32_t i)
 		http_settle(h, i);
 		return;
 	}
-	if (d == DEADLINES_COUNT && conn_too_slow(h->cs, i, moved_bytes(h, i)))
+	if (d == DEADLINES_COUNT && conn_too_slow(h->cs, i, moved_bytes(h, i)) && !is_held(h, i))
 		d = DEADLINE_MIN_RATE;
 	if (d != DEADLINES_COUNT)
 		expire(h, i, d);
