@@ -67,8 +67,10 @@ enum step body_begin(struct http *h, uint32_t i, const char *base)
 
 		/* The client waits for our word: an answer that needs no body spares it the sending
 		 * (RFC 9110 10.1.1). */
-		if (status != 0)
+		if (status != 0) {
+			exchange_count_refused(h, status);
 			return exchange_error(h, i, base, status, CLOSE_REFUSED);
+		}
 		c->flags |= CONN_CONTINUE;
 	}
 	if (h->req.chunked)

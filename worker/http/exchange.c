@@ -469,16 +469,14 @@ int exchange_find(struct http *h, uint32_t i, struct reply_ctx *ctx)
 	if (req->path.len == 1 && ctx->base[req->path.off] == '*')
 		return 0;
 	if (path_normalise(ctx->base + req->path.off, req->path.len, h->path, sizeof h->path,
-			   &ctx->path_len) != 0) {
-		board_add(&h->cs->row->refused_path, 1);
+			   &ctx->path_len) != 0)
 		return 400;
 	}
 	ctx->path = h->path;
 	ctx->location = route_location(h->settings->route, conn_at(h->cs, i)->server, ctx->path,
 				       ctx->path_len);
 	memcpy(&peer, conn_row(h->cs, i)->peer, sizeof peer);
-	if (ctx->location->rules_count > 0 && !route_admits(ctx->location, &peer)) {
-		board_add(&h->cs->row->access_denied, 1);
+	if (ctx->location->rules_count > 0 && !route_admits(ctx->location, &peer))
 		return 403;
 	}
 	if (ctx->location->kind == LOCATION_NONE)
@@ -533,6 +531,14 @@ static void build(struct http *h, const struct reply_ctx *ctx)
 		reply_error(&h->reply, ctx, 404);
 		break;
 	}
+void exchange_count_refused(struct http *h, int status)
+{
+	if (status == 400)
+		board_add(&h->cs->row->refused_path, 1);
+	else if (status == 403)
+		board_add(&h->cs->row->access_denied, 1);
+}
+
 }
 
 enum step exchange_respond(struct http *h, uint32_t i, const char *base)
@@ -542,6 +548,7 @@ enum step exchange_respond(struct http *h, uint32_t i, const char *base)
 
 	exchange_received(h, i);
 	ctx.base = base;
+	exchange_count_refused(h, status);
 	ctx.req = &h->req;
 	status = exchange_find(h, i, &ctx);
 	if (status != 0)

@@ -53,8 +53,10 @@ bool exchange_recall(struct http *h, uint32_t i);
  * In what follows, base is what h->req's spans refer to; NULL: the request could not be read.
  */
 
-/* Finds where the request goes. Returns 0, or the status of an error. */
+/* Finds where the request goes. Returns 0, or the status of an error, which is counted by who
+ * answers with it: it may be looked for more than once. */
 int exchange_find(struct http *h, uint32_t i, struct reply_ctx *ctx);
+void exchange_count_refused(struct http *h, int status);
 
 /* Answers the request; its body has been read. */
 enum step exchange_respond(struct http *h, uint32_t i, const char *base);
