@@ -471,14 +471,12 @@ int exchange_find(struct http *h, uint32_t i, struct reply_ctx *ctx)
 	if (path_normalise(ctx->base + req->path.off, req->path.len, h->path, sizeof h->path,
 			   &ctx->path_len) != 0)
 		return 400;
-	}
 	ctx->path = h->path;
 	ctx->location = route_location(h->settings->route, conn_at(h->cs, i)->server, ctx->path,
 				       ctx->path_len);
 	memcpy(&peer, conn_row(h->cs, i)->peer, sizeof peer);
 	if (ctx->location->rules_count > 0 && !route_admits(ctx->location, &peer))
 		return 403;
-	}
 	if (ctx->location->kind == LOCATION_NONE)
 		return 404;
 	if (is_read_only(ctx->location->kind) && req->method != HTTP_GET &&
@@ -507,8 +505,8 @@ static void build(struct http *h, const struct reply_ctx *ctx)
 	case LOCATION_HEALTH:
 		reply_health(&h->reply, ctx, !h->lame_duck && !h->cs->draining);
 		break;
-	case LOCATION_PROXY: /* goes another way before it comes to here */
-		reply_error(&h->reply, ctx, 502);
+	case LOCATION_PROXY: /* what its rewrite has no name for: all else goes another way */
+		reply_error(&h->reply, ctx, 404);
 		break;
 	case LOCATION_FASTCGI: /* what is no script */
 		if (!ctx->location->static_files)
@@ -531,14 +529,14 @@ static void build(struct http *h, const struct reply_ctx *ctx)
 		reply_error(&h->reply, ctx, 404);
 		break;
 	}
+}
+
 void exchange_count_refused(struct http *h, int status)
 {
 	if (status == 400)
 		board_add(&h->cs->row->refused_path, 1);
 	else if (status == 403)
 		board_add(&h->cs->row->access_denied, 1);
-}
-
 }
 
 enum step exchange_respond(struct http *h, uint32_t i, const char *base)
@@ -548,9 +546,9 @@ enum step exchange_respond(struct http *h, uint32_t i, const char *base)
 
 	exchange_received(h, i);
 	ctx.base = base;
-	exchange_count_refused(h, status);
 	ctx.req = &h->req;
 	status = exchange_find(h, i, &ctx);
+	exchange_count_refused(h, status);
 	if (status != 0)
 		build_error(h, i, base, status);
 	else

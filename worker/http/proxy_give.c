@@ -242,9 +242,21 @@ static enum step attempt(struct http *h, uint32_t i, const char *base, const str
 	return fail(h, i, base, 502);
 }
 
+/* A prefix "/api" that "/v1/" takes the place of is that folder, and not the half of a name: of
+ * "/api../x" it would make "/v1/../x". */
+static bool is_below_prefix(const struct reply_ctx *ctx)
+{
+	const struct location *l = ctx->location;
+	size_t len = l->rewrite != NULL ? strlen(l->rewrite) : 0;
+
+	return len == 0 || l->rewrite[len - 1] != '/' || l->path_len == 0 ||
+	       l->path[l->path_len - 1] == '/' || ctx->path_len <= l->path_len ||
+	       ctx->path[l->path_len] == '/';
+}
+
 bool proxy_wants(struct http *h, const struct reply_ctx *ctx)
 {
-	return ctx->location->kind == LOCATION_PROXY ||
+	return (ctx->location->kind == LOCATION_PROXY && is_below_prefix(ctx)) ||
 	       (ctx->location->kind == LOCATION_FASTCGI && fastcgi_finds_script(h, ctx));
 }
 
