@@ -9,7 +9,7 @@
 static bool is_removed(const struct forward_changes *c, const char *name, size_t len)
 {
 	for (const char *const *word = c->remove; word && *word; word++)
-		if (head_is_name(name, len, *word))
+		if (head_is_variable(name, len, *word))
 			return true;
 	return false;
 }
@@ -22,7 +22,7 @@ static bool applies(const struct forward_changes *c, const struct header_setting
 bool forward_is_set(const struct forward_changes *c, const char *name, size_t len)
 {
 	for (uint32_t i = 0; i < c->set_count; i++)
-		if (applies(c, &c->set[i]) && head_is_name(name, len, c->set[i].name))
+		if (applies(c, &c->set[i]) && head_is_variable(name, len, c->set[i].name))
 			return true;
 	return false;
 }

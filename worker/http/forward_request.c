@@ -61,7 +61,7 @@ static enum kind kind_of_x(const char *name, size_t len)
 {
 	if (HEAD_IS(name, len, "x-real-ip"))
 		return KIND_CLAIM;
-	if (head_is_name(name, len, "x_real_ip"))
+	if (head_is_name(name, len, "x_real_ip") || head_is_variable(name, len, "x-request-id"))
 		return KIND_DROPPED;
 	return kind_of_forwarded(name, len);
 }
@@ -152,7 +152,7 @@ static inline bool passes(struct request *r, const struct http_field *field)
 	if (field->id == HTTP_F_OTHER) {
 		enum kind kind = kind_of(name, len);
 
-		if (len == r->timeout_len && strncasecmp(name, r->timeout, len) == 0)
+		if (len == r->timeout_len && head_is_variable(name, len, r->timeout))
 			kind = KIND_TIMEOUT;
 		if (kind != KIND_PLAIN && !passes_kind(r, kind, field))
 			return false;

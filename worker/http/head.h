@@ -107,6 +107,23 @@ static inline bool head_is_name(const char *name, size_t len, const char *text)
 	       text[len] == '\0';
 }
 
+/* The same for whoever takes '_' and '-' for one, as CGI does: what the configuration decides on must
+ * not come in by the other name. */
+static inline char head_variable_char(char c)
+{
+	if (c == '_')
+		return '-';
+	return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
+static inline bool head_is_variable(const char *name, size_t len, const char *text)
+{
+	for (size_t i = 0; i < len; i++)
+		if (head_variable_char(name[i]) != head_variable_char(text[i]))
+			return false;
+	return text[len] == '\0';
+}
+
 static inline bool head_is_chunked(const char *p, size_t len)
 {
 	return HEAD_IS(p, len, "chunked");
