@@ -369,6 +369,15 @@ static const struct request_row {
 	 "X-Env: prod\r\nauthorization: Basic eA==\r\nX-Forwarded-Proto: https\r\n\r\n",
      {0}},
     {&splitting, GET "\r\n", NULL, {0}},
+    {&changing,
+     GET "X_Secret: s\r\nx_ENV: t\r\nX-Under: u\r\nX_Secrets: v\r\nX_Secre: w\r\n\r\n",
+     GET "X_Secrets: v\r\nX_Secre: w\r\nX-Forwarded-For: 192.0.2.7\r\n" XFH
+	 "X-Env: prod\r\nauthorization: Basic eA==\r\nX-Forwarded-Proto: https\r\n\r\n",
+     {0}},
+    {&off,
+     GET "X_Request_Id: evil\r\nX-REQUEST_ID: evil\r\nX_Left: 7\r\n\r\n",
+     GET "X-Request-Id: 12\r\nX-Left: 8\r\n" VIA "\r\n",
+     {.request_id = "12", .timeout_ms = 8, .timeout_name = "X-Left"}},
 
     /* Upgrades. */
     {&off,
