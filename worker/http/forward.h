@@ -11,9 +11,9 @@
  * lengths, Content-*, Cookie, Authorization, X-Forwarded-*, conditions and ranges, what this file
  * adds itself) does not remove it: that would let one side decide what the other is told by us. One
  * that names more than 32 fields removes all others. Field names are tokens and pass as they are,
- * but x_forwarded_for and its like are always removed, since CGI takes them for X-Forwarded-For; so is
- * what would be taken for a field that the configuration sets or removes.
- * Fields that are not changed keep their order and their places among each other.
+ * but x_forwarded_for and its like are always removed, since CGI takes them for X-Forwarded-For; so
+ * is what would be taken for a field that the configuration sets or removes. Fields that are not
+ * changed keep their order and their places among each other.
  */
 #ifndef DROVER_WORKER_HTTP_FORWARD_H
 #define DROVER_WORKER_HTTP_FORWARD_H
