@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Fuzzes worker/http/forward_*.c. The input's first two bytes choose how a head goes on, the rest is
- * that head: a response if it begins so, else a request; or, by the second byte, trailers. What
+ * Fuzzes worker/http/forward_*.c. The input's first two bytes choose how a head goes on, the rest
+ * is that head: a response if it begins so, else a request; or, by the second byte, trailers. What
  * must hold: whatever is written is read again by the parsers, says what was asked for of framing,
  * is written at most once, and keeps no field of one hop.
  */

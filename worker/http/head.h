@@ -107,8 +107,8 @@ static inline bool head_is_name(const char *name, size_t len, const char *text)
 	       text[len] == '\0';
 }
 
-/* The same for whoever takes '_' and '-' for one, as CGI does: what the configuration decides on must
- * not come in by the other name. */
+/* The same for whoever takes '_' and '-' for one, as CGI does: what the configuration decides on
+ * must not come in by the other name. */
 static inline char head_variable_char(char c)
 {
 	if (c == '_')
