@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "worker/errlog.h"
+#include "worker/nowait.h"
 
 size_t accesslog_room(const struct settings *s)
 {
@@ -70,7 +71,7 @@ static void write_out(struct accesslog *a, uint32_t log)
 	ssize_t n;
 
 	while (b->len > 0 && b->fd >= 0) {
-		n = write(b->fd, b->bytes, b->len);
+		n = nowait_write(b->fd, b->bytes, b->len);
 		if (n > 0) {
 			take_off(a, b, (size_t)n);
 			continue;

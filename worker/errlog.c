@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "worker/clock.h"
+#include "worker/nowait.h"
 
 enum {
 	LINE_MAX_BYTES = 2048,
@@ -127,7 +128,7 @@ static int write_line(struct line *l)
 
 	l->text[l->len++] = '\n';
 	do
-		n = write(log_to.fd, l->text, l->len);
+		n = nowait_write(log_to.fd, l->text, l->len);
 	while (n < 0 && errno == EINTR);
 	if (n == (ssize_t)l->len) {
 		log_to.torn = false;
