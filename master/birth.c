@@ -89,6 +89,7 @@ static _Noreturn void live(const struct child *c, const struct birth *b, int con
 	birth_reset_signals();
 	take_row(c, b);
 	b->forget(b->forget_arg, c);
+	generation_forget_others(b->gen);
 	setproctitle("-drover: worker %u gen %u", c->slot, b->gen->number);
 	snprintf(name, sizeof(name), "drover-w%u", c->slot);
 	prctl(PR_SET_NAME, name);

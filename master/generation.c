@@ -144,6 +144,13 @@ void generation_release(struct generation *g)
 	free(g);
 }
 
+void generation_forget_others(const struct generation *own)
+{
+	for (const struct generation *g = *own->list; g; g = g->next)
+		if (g != own)
+			logs_forget(&g->logs);
+}
+
 void generation_retire(struct generation *g, struct listen_set *set)
 {
 	for (uint32_t i = 0; g->bound && i < g->settings->listeners_count; i++)

@@ -64,6 +64,9 @@ void generation_use(struct generation *g);
 /* Frees it with its last user. */
 void generation_release(struct generation *g);
 
+/* In a child of it: closes the logs of all others, which would stay open in files long rotated. */
+void generation_forget_others(const struct generation *own);
+
 /* Gives its sockets back: no child is started with it any more. */
 void generation_retire(struct generation *g, struct listen_set *set);
 

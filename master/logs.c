@@ -58,6 +58,15 @@ void logs_close(struct logs *l)
 	*l = LOGS_CLOSED;
 }
 
+void logs_forget(const struct logs *l)
+{
+	for (uint32_t i = 0; l->fds && i < l->count; i++)
+		if (l->fds[i] > STDERR_FILENO)
+			close(l->fds[i]);
+	if (l->error_fd > STDERR_FILENO)
+		close(l->error_fd);
+}
+
 int logs_open(struct logs *l, const struct settings *s, char *error, size_t size)
 {
 	*l = LOGS_CLOSED;

@@ -28,5 +28,7 @@ int logs_open(struct logs *l, const struct settings *s, char *error, size_t size
 unsigned logs_reopen(struct logs *l, const struct settings *s, char *error, size_t size);
 
 void logs_close(struct logs *l);
+/* In a child to which they are nothing: closes the descriptors alone. */
+void logs_forget(const struct logs *l);
 
 #endif

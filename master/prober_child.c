@@ -64,6 +64,7 @@ static _Noreturn void live(const struct prober_child *p, struct generation *g, i
 
 	birth_reset_signals();
 	p->forget(p->forget_arg, &nobody);
+	generation_forget_others(g);
 	close_access_logs(g);
 	setproctitle("-drover: prober gen %u", g->number);
 	prctl(PR_SET_NAME, "drover-prober");

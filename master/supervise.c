@@ -38,6 +38,7 @@ static void forget(void *arg, const struct child *self)
 	if (m->realm->heir)
 		inherit_forget(m->realm->heir);
 	prober_child_forget(&m->prober);
+	carry_close(m->realm->carry);
 	listen_forget(&m->realm->listeners, self->share.fds, self->share.count);
 	for (uint32_t i = 0; i < slots_children(&m->slots); i++) {
 		if (slots_child(&m->slots, i)->control_fd >= 0)

@@ -7,6 +7,7 @@ mkdir "$T/www" "$T/log"
 printf 'hello\n' >"$T/www/index.html"
 watch_log "$T/log/error.log"
 watch_log "$T/log/error.1"
+watch_log "$T/log/error.2"
 start_drover <<EOF
 workers = 2
 worker_connections = 1000
@@ -75,4 +76,15 @@ kill -STOP "${all[0]}"
 fails 'a worker that stands still cannot take its logs' ctl reopen
 kill -CONT "${all[0]}"
 ok 'and can later' ctl reopen
+
+# Of workers that were started while others had the same logs, too: they would keep what is rotated away.
+ok 'reload' ctl reload
+ok 'the old ones are gone' wait_for 10 drover_is_ready
+ok 'once more' ctl reopen
+mv "$T/log/error.log" "$T/log/error.2"
+ok 'and after it is moved' ctl reopen
+for pid in $(worker_pids); do
+	unlike "$(readlink "/proc/$pid/fd/"*)" '/log/[a-z]*\.([0-9]|log \(deleted\))' "process $pid has no old log"
+done
+
 done_testing
