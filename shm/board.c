@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "shm/active.h"
+#include "shm/backing.h"
 #include "shm/times.h"
 
 #define DIM(a) (sizeof(a) / sizeof((a)[0]))
@@ -362,21 +363,34 @@ static int write_all(int fd, const char *from, size_t bytes)
 	return 0;
 }
 
+/* All but what is of one worker each, which are most: shm/backing.h. */
+static int reserve_common(int fd, const struct plan *p)
+{
+	for (unsigned t = 0; t < TABLES; t++) {
+		if (tables[t].grouped)
+			continue;
+		errno = posix_fallocate(fd, (off_t)p->offset[t],
+					(off_t)p->rows[t] * tables[t].stride);
+		if (errno != 0)
+			return -1;
+	}
+	return 0;
+}
+
 /*
- * Fills a new file. Header and descriptions are written, not stored through the mapping, and the
- * master's row gets its page now, so that a full disk is an errno here and no SIGBUS later.
+ * Fills a new file. Header and descriptions are written, not stored through the mapping, and what
+ * the master writes gets its pages now, so that a full disk is an errno here and no SIGBUS later.
  */
 static int file_fill(int fd, const struct plan *p)
 {
 	char *image = calloc(1, p->head_bytes);
-	off_t reserve = (off_t)(p->offset[TABLE_master] + tables[TABLE_master].stride);
 	int err = -1;
 
 	if (image == NULL)
 		return -1;
 	describe(image, p);
 	if (fchmod(fd, 0640) == 0 && ftruncate(fd, (off_t)p->bytes) == 0 &&
-	    (errno = posix_fallocate(fd, 0, reserve)) == 0)
+	    reserve_common(fd, p) == 0)
 		err = write_all(fd, image, p->head_bytes);
 	free(image);
 	return err;
@@ -667,6 +681,8 @@ void board_bury_peers(const struct board *b, uint32_t worker_row)
 		if (board_peer(b, i)->address[0] == '\0')
 			continue; /* never used: no need to touch its pages */
 		t = board_peer_traffic(b, worker_row, i);
+		if (backing_write(t, sizeof(*t)) != 0)
+			continue; /* there is none, so it has counted nothing in it */
 		active_bury(board_peer(b, i), t);
 		board_set(&t->open, 0);
 		board_set(&t->idle, 0);

@@ -197,8 +197,8 @@ struct board {
 
 /*
  * Makes the board at path (mode 0640), replacing nothing: an old file there is renamed to
- * <path>.prev first. Maps it shared. Disk or memory shortage shows here for the header only: rows
- * are sparse. Returns 0, or -1 with errno.
+ * <path>.prev first. Maps it shared. Shortage of disk or memory shows here for all but the rows
+ * that belong to one worker each, which are sparse: see shm/backing.h. Returns 0, or -1 with errno.
  */
 int board_create(struct board *b, const char *path, const struct board_sizes *sizes);
 

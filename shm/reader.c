@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shm/backing.h"
 #include "shm/times.h"
 
 enum {
@@ -489,13 +490,19 @@ static enum reader_status copy_patiently(struct reader *r, uint64_t off, size_t 
 	return READER_TORN;
 }
 
+/* A file that is mapped may have no page there, and no room for one. */
+static bool is_there(const struct reader *r, uint64_t off, size_t n)
+{
+	return r->fd >= 0 || backing_read(r->base + off, n) == 0;
+}
+
 static enum reader_status copy_row(struct reader *r, const struct board_table *t, uint32_t i,
 				   char *out)
 {
 	const struct board_field *seq = r->seq[t - r->tables];
 	uint64_t off = t->offset + (uint64_t)i * t->stride;
 
-	if (i >= t->rows)
+	if (i >= t->rows || !is_there(r, off, t->stride))
 		return READER_LOST;
 	if (seq != NULL)
 		return copy_patiently(r, off, t->stride, seq, out);
@@ -532,7 +539,8 @@ void reader_row_free(struct reader_row *row)
 int reader_block(const struct reader *r, const struct board_table *t, uint32_t first, uint32_t n,
 		 void *out)
 {
-	if (first > t->rows || n > t->rows - first) {
+	if (first > t->rows || n > t->rows - first ||
+	    !is_there(r, t->offset + (uint64_t)first * t->stride, (size_t)n * t->stride)) {
 		memset(out, 0, (size_t)n * t->stride);
 		return -1;
 	}

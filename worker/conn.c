@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shm/backing.h"
+#include "worker/errlog.h"
 #include "worker/queue.h"
 #include "worker/up.h"
 
@@ -24,7 +26,10 @@ static_assert(sizeof(struct conn_row) <= 192,
 	      "a record's public half grew: an idle connection pays for it");
 
 enum {
-	MAX_AGE_QUIET_US = 1000000
+	MAX_AGE_QUIET_US = 1000000,
+	BACK_ROWS = 128,
+	EVICT_SAMPLE = 4096,
+	EVICT_YOUNG_US = 1000000
 };
 
 #define TO(state) (1u << CONN_##state)
@@ -123,6 +128,8 @@ int conns_init(struct conns *cs, const struct conns_env *env, struct arena *aren
 	    .next_id = env->first_id,
 	};
 	clear_rows(cs);
+	if (!conns_have_room(cs)) /* not even for the first ones */
+		return -1;
 	cs->conn = arena_take(arena, (size_t)max * sizeof cs->conn[0]);
 	files = arena_take(arena, (size_t)files_max(env->settings) * sizeof(struct openfile));
 	if (cs->conn == NULL || files == NULL || bufs_init(&cs->bufs, arena, max, cs->row) != 0)
@@ -146,9 +153,29 @@ void conns_free(struct conns *cs)
 	cs->addrs = NULL;
 }
 
-bool conns_have_room(const struct conns *cs)
+/* Is the first row that was never used one that can be? Some at a time are asked for. */
+static bool back_next(struct conns *cs)
 {
-	return cs->free != CONN_NONE || cs->row->conns_high < cs->max;
+	static struct errlog_limit limit;
+
+	while (cs->backed <= cs->row->conns_high) {
+		uint32_t more = cs->max - cs->backed < BACK_ROWS ? cs->max - cs->backed : BACK_ROWS;
+
+		if (backing_conns(cs->board, cs->worker_row, cs->backed, more) != 0) {
+			errlog_limited(&limit, ERRLOG_ERROR,
+				       "no more than %u connections for now: no room for their "
+				       "rows in the run directory: %s",
+				       cs->row->conns_high, strerror(errno));
+			return false;
+		}
+		cs->backed += more;
+	}
+	return true;
+}
+
+bool conns_have_room(struct conns *cs)
+{
+	return cs->free != CONN_NONE || (cs->row->conns_high < cs->max && back_next(cs));
 }
 
 const struct deadline_settings *conn_deadlines(const struct conns *cs, uint32_t i)
@@ -191,7 +218,7 @@ static uint32_t take_record(struct conns *cs)
 
 	if (i != CONN_NONE)
 		cs->free = cs->conn[i].link;
-	else if (cs->row->conns_high < cs->max)
+	else if (conns_have_room(cs))
 		__atomic_store_n(&cs->row->conns_high, (i = cs->row->conns_high) + 1,
 				 __ATOMIC_RELEASE);
 	return i;

@@ -135,6 +135,7 @@ struct conns {
 	char *public;      /* rows on the board, by index */
 	uint32_t stride;   /* of those */
 	uint32_t max;      /* records */
+	uint32_t backed;   /* rows of them whose pages on the board are there */
 	uint32_t free;     /* list of free records */
 	uint32_t doomed;   /* list of records to bury at the end of the turn */
 	uint32_t ready;    /* list of records that go on in the next turn */
@@ -196,7 +197,7 @@ uint32_t conn_adopt(struct conns *cs, const struct conn *c, const struct conn_ro
 		    enum conn_state state);
 
 /* Is a record free? */
-bool conns_have_room(const struct conns *cs);
+bool conns_have_room(struct conns *cs);
 
 /* Moves to a state: checked, counted, deadline set. Does not arm the timer: conn_settle does, once
  * an event. */

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "worker/backed.h"
 #include "worker/channels.h"
 #include "worker/drain.h"
 #include "worker/errlog.h"
@@ -72,6 +73,8 @@ static int start(struct worker *w)
 			     arena_room(sizeof *w->legacy)) != 0)
 		return fail("arena");
 	w->legacy = arena_take(&w->arena, sizeof *w->legacy);
+	if (backed_traffic(w->env->board, w->env->row, s) != 0)
+		return fail("room for its rows in the run directory");
 	w->legacy->history.owner = getpid();
 	standby_note_crashes(&w->legacy->history);
 	if (conns_init(&w->conns, &conns_env, &w->arena) != 0)
