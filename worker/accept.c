@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -19,7 +20,8 @@
 enum {
 	BATCH_MOST = 64,
 	EVICT = 8,
-	PAUSES_BEFORE_REFUSING = 6
+	PAUSES_BEFORE_REFUSING = 6,
+	FULL_LOOK_US = 100000
 };
 
 enum accept_class accept_classify(int error)
@@ -252,15 +254,47 @@ void acceptor_learn(struct acceptor *a, uint32_t taken)
 		a->batch = taken > 1 ? taken : 1;
 }
 
-void acceptor_turn(struct acceptor *a)
+static bool is_full(struct acceptor *a)
 {
-	if (a->stopped || a->resume_us == 0)
-		return;
-	if (a->resume_us > a->cs->clock->now_us && !a->cs->freed)
-		return;
+	return !conns_have_room(a->cs) && !conns_may_evict(a->cs);
+}
+
+static bool somebody_waits(const struct acceptor *a)
+{
+	for (uint32_t k = 0; k < a->env->listen_count; k++) {
+		struct pollfd p = {.fd = a->env->listen_fds[k], .events = POLLIN};
+
+		if (poll(&p, 1, 0) > 0)
+			return true;
+	}
+	return false;
+}
+
+static void resume(struct acceptor *a)
+{
 	a->resume_us = 0;
 	if (watch(a) != 0)
 		pause_accepting(a, strerror(errno), &a->cs->row->accept_no_memory);
+}
+
+/* Of the workers that watch a socket the kernel wakes one for each client (EPOLLEXCLUSIVE). One
+ * that has no room and is woken leaves the client waiting, and would be woken for it again and
+ * again, while others have room: so it does not watch until it has some. */
+void acceptor_turn(struct acceptor *a)
+{
+	bool due = a->resume_us <= a->cs->clock->now_us || a->cs->freed;
+
+	if (a->stopped || (!a->watching && !due))
+		return;
+	if (!is_full(a)) {
+		if (!a->watching)
+			resume(a);
+	} else if (!a->watching && somebody_waits(a)) {
+		pause_accepting(a, "worker_connections reached", &a->cs->row->accept_no_records);
+	} else {
+		unwatch(a);
+		a->resume_us = a->cs->clock->now_us + FULL_LOOK_US;
+	}
 }
 
 uint64_t acceptor_wait_us(const struct acceptor *a, uint64_t most)

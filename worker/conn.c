@@ -578,26 +578,40 @@ void conns_bury(struct conns *cs)
 	}
 }
 
+static bool is_evictable(const struct conns *cs, uint32_t i)
+{
+	const struct conn_row *row = conn_row(cs, i);
+
+	return row->state == CONN_IDLE && !conn_at(cs, i)->doomed &&
+	       row->since_us + EVICT_YOUNG_US <= cs->clock->now_us;
+}
+
+bool conns_may_evict(const struct conns *cs)
+{
+	uint32_t high = cs->row->conns_high;
+	uint32_t from = high > EVICT_SAMPLE ? arc4random_uniform(high) : 0;
+
+	for (uint32_t k = 0; k < high && k < EVICT_SAMPLE; k++)
+		if (is_evictable(cs, (from + k) % high))
+			return true;
+	return false;
+}
+
 unsigned conns_evict_idle(struct conns *cs, unsigned most)
 {
-	enum {
-		SAMPLE = 4096
-	};
-	const uint64_t young_us = 1000000;
 	unsigned evicted = 0;
 	uint32_t high = cs->row->conns_high;
-	uint32_t from = high > SAMPLE ? arc4random_uniform(high) : 0;
+	uint32_t from = high > EVICT_SAMPLE ? arc4random_uniform(high) : 0;
 
 	while (evicted < most) {
 		uint32_t oldest = CONN_NONE;
 
-		for (uint32_t k = 0; k < high && k < SAMPLE; k++) {
+		for (uint32_t k = 0; k < high && k < EVICT_SAMPLE; k++) {
 			uint32_t i = (from + k) % high;
-			const struct conn_row *row = conn_row(cs, i);
 
-			if (row->state == CONN_IDLE && !conn_at(cs, i)->doomed &&
-			    row->since_us + young_us <= cs->clock->now_us &&
-			    (oldest == CONN_NONE || row->since_us < conn_row(cs, oldest)->since_us))
+			if (is_evictable(cs, i) &&
+			    (oldest == CONN_NONE ||
+			     conn_row(cs, i)->since_us < conn_row(cs, oldest)->since_us))
 				oldest = i;
 		}
 		if (oldest == CONN_NONE)

@@ -258,6 +258,8 @@ void conn_begin_anew(struct conns *cs, uint32_t i);
 /* Closes up to `most` of the longest idle connections among a sample, to make room. Returns how
  * many. */
 unsigned conns_evict_idle(struct conns *cs, unsigned most);
+/* Would it close any? */
+bool conns_may_evict(const struct conns *cs);
 
 const struct deadline_settings *conn_deadlines(const struct conns *cs, uint32_t i);
 
