@@ -100,11 +100,6 @@ static void clear_rows(struct conns *cs)
 		conn_row(cs, i)->state = CONN_FREE;
 	cs->row->conns_high = 0;
 	cs->row->touching = 0;
-	for (uint32_t k = 0; k < cs->settings->listeners_count; k++)
-		board_set(&board_listener_traffic(cs->board, cs->worker_row,
-						  cs->settings->listeners[k].row)
-			       ->conns,
-			  0);
 }
 
 int conns_init(struct conns *cs, const struct conns_env *env, struct arena *arena)
@@ -141,7 +136,6 @@ int conns_init(struct conns *cs, const struct conns_env *env, struct arena *aren
 		if (cs->addrs == NULL)
 			return -1;
 	}
-	board_set(&cs->row->conns, 0);
 	conns_count_none(cs);
 	board_set(&cs->row->conns_max, cs->max);
 	return 0;
@@ -385,6 +379,12 @@ void conns_count_none(struct conns *cs)
 {
 	for (unsigned s = CONN_HANDSHAKE; s < CONN_STATES_COUNT; s++)
 		board_set(gauge_of(cs, (enum conn_state)s), 0);
+	board_set(&cs->row->conns, 0);
+	for (uint32_t k = 0; k < cs->settings->listeners_count; k++)
+		board_set(&board_listener_traffic(cs->board, cs->worker_row,
+						  cs->settings->listeners[k].row)
+			       ->conns,
+			  0);
 }
 
 void conn_set_state(struct conns *cs, uint32_t i, enum conn_state state)

@@ -204,7 +204,7 @@ bool conns_have_room(struct conns *cs);
 void conn_set_state(struct conns *cs, uint32_t i, enum conn_state state);
 
 /* For whoever makes records anew (worker/takeover.c): the conns_<state> gauges, one more in a
- * state, or none in any. */
+ * state; or none in any, and none of all connections and of those of any listener. */
 void conn_count_state(struct conns *cs, enum conn_state state);
 void conns_count_none(struct conns *cs);
 

@@ -265,14 +265,8 @@ static void forget_all(struct conns *cs)
 	timer_init(&cs->timer, &cs->conn[0].timer, sizeof cs->conn[0], cs->clock->now_us);
 	cs->free = cs->doomed = cs->ready = CONN_NONE;
 	cs->draining = false;
-	board_set(&cs->row->conns, 0);
 	conns_count_none(cs);
 	board_set(&cs->row->fds, 0);
-	for (uint32_t k = 0; k < cs->settings->listeners_count; k++)
-		board_set(&board_listener_traffic(cs->board, cs->worker_row,
-						  cs->settings->listeners[k].row)
-			       ->conns,
-			  0);
 	if (cs->addrs != NULL) {
 		addrs_free(cs->addrs);
 		cs->addrs = addrs_new(cs->max);

@@ -39,15 +39,6 @@ enum step {
 
 static_assert(sizeof(struct chunk_state) == 16, "lies in every connection's record");
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static enum http_refusal go(struct chunk_state *st, enum step step)
 {
 	st->step = (uint8_t)step;
@@ -91,7 +82,7 @@ static enum http_refusal end_item(struct chunk_state *st, char c)
 
 static enum http_refusal take_size_byte(struct chunk_state *st, char c)
 {
-	int digit = hex_value(c);
+	int digit = scan_hex(c);
 
 	if (digit >= 0)
 		return take_digit(st, digit);

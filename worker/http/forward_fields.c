@@ -69,18 +69,11 @@ static void nominate(struct forward_nominated *n, const char *base, const char *
 
 static void nominate_list(struct forward_nominated *n, const char *base, struct http_span list)
 {
-	const char *p = base + list.off, *end = p + list.len;
+	const char *p = base + list.off, *end = p + list.len, *word;
+	size_t len;
 
-	while (p < end && !n->all) {
-		const char *comma = memchr(p, ',', (size_t)(end - p));
-		const char *stop = comma ? comma : end;
-
-		p = scan_blank_end(p, stop);
-		while (stop > p && scan_is(stop[-1], SCAN_BLANK))
-			stop--;
-		nominate(n, base, p, (size_t)(stop - p));
-		p = comma ? comma + 1 : end;
-	}
+	while (!n->all && scan_list_next(&p, end, &word, &len))
+		nominate(n, base, word, len);
 }
 
 void forward_read_nominated(struct forward_nominated *n, const char *base,

@@ -565,19 +565,11 @@ const char *http_method_name(enum http_method method)
 
 bool http_list_has(const char *list, size_t len, const char *token)
 {
-	const char *p = list, *end = list + len;
-	size_t token_len = strlen(token);
+	const char *p = list, *member;
+	size_t token_len = strlen(token), member_len;
 
-	while (p < end) {
-		const char *comma = memchr(p, ',', (size_t)(end - p));
-		const char *stop = comma ? comma : end;
-
-		p = scan_blank_end(p, stop);
-		while (stop > p && scan_is(stop[-1], SCAN_BLANK))
-			stop--;
-		if ((size_t)(stop - p) == token_len && scan_same_word(p, token, token_len))
+	while (scan_list_next(&p, list + len, &member, &member_len))
+		if (member_len == token_len && scan_same_word(member, token, token_len))
 			return true;
-		p = comma ? comma + 1 : end;
-	}
 	return false;
 }

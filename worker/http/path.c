@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "worker/http/scan.h"
+
 /* Bytes that a path may hold as they are: pchar of RFC 3986 without '%', and '/'. */
 #define IS_ALNUM(c) ((((c) | 0x20) >= 'a' && ((c) | 0x20) <= 'z') || ((c) >= '0' && (c) <= '9'))
 #define IS_PLAIN(c)                                                                           \
@@ -36,15 +38,6 @@ struct target {
 	size_t max; /* bytes without the NUL */
 };
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* The next byte; -1 if it may not be there. */
 static int next_byte(struct source *s)
 {
@@ -54,8 +47,8 @@ static int next_byte(struct source *s)
 	if (c == '%') {
 		if (s->end - s->p < 2)
 			return -1;
-		high = hex_value(s->p[0]);
-		low = hex_value(s->p[1]);
+		high = scan_hex(s->p[0]);
+		low = scan_hex(s->p[1]);
 		if (high < 0 || low < 0)
 			return -1;
 		c = (unsigned char)(high << 4 | low);

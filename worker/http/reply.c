@@ -263,7 +263,8 @@ static bool ends_connection(int status)
 	}
 }
 
-static int make_page_reply(struct reply *r, const struct reply_ctx *ctx, int status)
+/* A head for the page of that status, which is in front of it: its length is in the head. */
+static void begin_page(struct reply *r, const struct reply_ctx *ctx, int status)
 {
 	const char *type;
 
@@ -272,6 +273,11 @@ static int make_page_reply(struct reply *r, const struct reply_ctx *ctx, int sta
 	type = choose_page(r, ctx);
 	reply_begin(r, ctx, status);
 	put_field(r, "Content-Type", type, strlen(type));
+}
+
+static int make_page_reply(struct reply *r, const struct reply_ctx *ctx, int status)
+{
+	begin_page(r, ctx, status);
 	if (status == 405)
 		put_text(r, "Allow: " ALLOWED_METHODS "\r\n");
 	if (status == 503)
@@ -294,17 +300,11 @@ void reply_error(struct reply *r, const struct reply_ctx *ctx, int status)
 
 /*
  * A redirect is begun, its target is put piece by piece, and it is ended: so a long target needs no
- * second buffer. The page comes first in text, as its length is in the head.
+ * second buffer.
  */
 static void begin_redirect(struct reply *r, const struct reply_ctx *ctx, int status)
 {
-	const char *type;
-
-	reply_reset(r);
-	r->status = status;
-	type = choose_page(r, ctx);
-	reply_begin(r, ctx, status);
-	put_field(r, "Content-Type", type, strlen(type));
+	begin_page(r, ctx, status);
 	put(r, "Location: ", 10);
 }
 

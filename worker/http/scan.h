@@ -194,6 +194,36 @@ static inline const char *scan_blank_end(const char *p, const char *end)
 	return p;
 }
 
+/* Of a hexadecimal digit; -1: it is none. */
+static inline int scan_hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/*
+ * The next member of a list with commas, at most up to end, without the white space around it; *p
+ * goes behind its comma. False: there is no more. A member may be empty.
+ */
+static inline bool scan_list_next(const char **p, const char *end, const char **member, size_t *len)
+{
+	const char *comma, *stop;
+
+	if (*p >= end)
+		return false;
+	comma = memchr(*p, ',', (size_t)(end - *p));
+	stop = comma ? comma : end;
+	*member = scan_blank_end(*p, stop);
+	*p = comma ? comma + 1 : end;
+	while (stop > *member && scan_is(stop[-1], SCAN_BLANK))
+		stop--;
+	*len = (size_t)(stop - *member);
+	return true;
+}
+
 /*
  * Case-insensitive, for text without control characters (HTAB apart) and for lower without
  * capitals: setting the bit 0x20 then makes nothing equal but a capital and its small letter.
