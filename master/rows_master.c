@@ -85,11 +85,22 @@ void rows_upgrade_asked(const struct board *b)
 	board_write_end(&m->seq);
 }
 
+/* An upgrade has read the configuration anew: that a reload failed before says nothing any more. */
+static void forget_failed_reload(struct master_row *m)
+{
+	if (m->reload_result != RESULT_FAILED)
+		return;
+	m->reload_result = RESULT_NONE;
+	m->reload_error[0] = '\0';
+}
+
 void rows_upgrade_ended(const struct board *b, const char *why, uint64_t now_us)
 {
 	struct master_row *m = b->master;
 
 	board_write_begin(&m->seq);
+	if (!why)
+		forget_failed_reload(m);
 	m->upgrade_failures += why != NULL;
 	m->upgrade_result = why ? RESULT_FAILED : RESULT_OK;
 	m->upgrade_us = now_us;

@@ -265,7 +265,7 @@ static void print_head(const struct status *s)
 /* What came of the last reload or upgrade, if there was any. */
 static void print_last(const struct status *s, const char *what)
 {
-	char title[32], field[48], when[PRINT_SHORT];
+	char title[32], field[48], when[2 * PRINT_SHORT];
 	const char *result;
 	uint64_t all;
 
@@ -278,6 +278,8 @@ static void print_last(const struct status *s, const char *what)
 	snprintf(field, sizeof(field), "%s_us", what);
 	if (is(result, "pending"))
 		strcpy(when, "under way");
+	else if (is(result, "none"))
+		strcpy(when, "since the last upgrade");
 	else
 		ago(s, reader_row_u64(s->master, field), when);
 	snprintf(title, sizeof(title), "last %s", what);

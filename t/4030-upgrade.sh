@@ -204,7 +204,10 @@ expect_stat conns -eq 0
 # More than the board has room for: an upgrade makes a larger one, with the counters.
 requests=$(stat_of requests)
 sed -i 's/^worker_connections = .*/worker_connections = '$((CONNECTIONS + 5000))'/' "$T/drover.conf"
+fails 'a reload cannot make it larger' ctl reload
+allow_log 'reload failed.* has room for'
 upgrade 'with a larger board' "$THIS"
+like "$(ctl status)" 'last reload *none, since the last upgrade \([0-9]* reloads, [1-9][0-9]* failed\)' 'and the reload that failed is past'
 is_stat requests "$requests" 'counters are carried over'
 is_stat conns_max $((2 * (CONNECTIONS + 5000))) 'the workers have more room'
 kill -TTIN "$MASTER"

@@ -329,6 +329,11 @@ START_TEST(test_reload_words)
 	rows_reload_ended(&board, RESULT_FAILED, 10);
 	ck_assert_uint_eq(board.master->reload_result, RESULT_FAILED);
 	ck_assert_str_eq(board.master->reload_error, "a.conf:1: wrong");
+	rows_upgrade_ended(&board, "no such program", 11);
+	ck_assert_uint_eq(board.master->reload_result, RESULT_FAILED);
+	rows_upgrade_ended(&board, NULL, 12); /* with what is in the file now */
+	ck_assert_uint_eq(board.master->reload_result, RESULT_NONE);
+	ck_assert_str_eq(board.master->reload_error, "");
 	rows_reload_asked(&board);
 	ck_assert_str_eq(board.master->reload_error, "");
 	ck_assert_uint_eq(board.master->seq % 2, 0);
