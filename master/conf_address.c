@@ -212,6 +212,23 @@ static int cidr_split(const char *text, char *host, size_t room, bool *v6, uint6
 	return 0;
 }
 
+/* Somebody wrote a host's address for its network, or meant the host alone. */
+static int refuse_bits(const char *text, const struct in6_addr *a, unsigned bits, bool v6,
+		       char why[CONF_WHY_BYTES])
+{
+	char network[INET6_ADDRSTRLEN];
+	struct in6_addr net = *a;
+
+	for (unsigned i = bits; i < 128; i++)
+		net.s6_addr[i / 8] &= (uint8_t) ~(0x80u >> (i % 8));
+	inet_ntop(v6 ? AF_INET6 : AF_INET,
+		  v6 ? (const void *)&net : (const void *)&net.s6_addr[12], network,
+		  sizeof(network));
+	return conf_value_refuse(why,
+				 "'%s' has bits set behind its prefix length (write \"%s/%u\")",
+				 text, network, v6 ? bits : bits - 96);
+}
+
 int conf_value_cidr(const char *text, struct cidr *out, char why[CONF_WHY_BYTES])
 {
 	char host[64];
@@ -236,7 +253,7 @@ int conf_value_cidr(const char *text, struct cidr *out, char why[CONF_WHY_BYTES]
 		bits += 96;
 	}
 	if (!ends_in_zeros(&out->addr, (unsigned)bits))
-		return conf_value_refuse(why, "'%s' has bits set behind its prefix length", text);
+		return refuse_bits(text, &out->addr, (unsigned)bits, v6, why);
 	out->bits = (uint8_t)bits;
 	return 0;
 }

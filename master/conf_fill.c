@@ -285,7 +285,8 @@ static int fill_log(struct conf_fill *f, cfg_t *sec, const struct conf_extra *ex
 	*known = (int)s->logs_count;
 	f->log_at[*known] = at;
 	s->logs[*known] = (struct log_setting){.path = extra->access_log,
-					       .format = (enum log_format)extra->log_format};
+					       .format = (enum log_format)extra->log_format,
+					       .pos = conf_fill_pos(f, at)};
 	s->logs_count++;
 	return *known;
 }

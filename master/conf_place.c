@@ -76,7 +76,12 @@ static void check_path(const struct conf_fill *f, int at, const char *title, con
 {
 	const char *dot = path;
 
-	if (path[0] != '/')
+	if (path[0] == '~')
+		conf_source_error(f->src, at,
+				  "location: \"%s\": there are no regular expressions (write "
+				  "\"/path\" or \"= /path\")",
+				  title);
+	else if (path[0] != '/')
 		conf_source_error(f->src, at,
 				  "location: \"%s\" is neither \"/path\" nor \"= /path\"", title);
 	else if (strpbrk(path, "?#") != NULL)

@@ -414,11 +414,38 @@ enum {
 	NAMES_MAX = 64
 };
 
+/* What other servers call it, where no likeness of the words would tell. */
+static const char *elsewhere_called(const struct conf_option *table, const char *name)
+{
+	static const char *const words[][2] = {
+	    {"add_header", "header"},
+	    {"autoindex", "listing"},
+	    {"client_max_body_size", "max_body"},
+	    {"fastcgi_param", "param"},
+	    {"fastcgi_pass", "fastcgi"},
+	    {"maxconn", "max_conns"},
+	    {"proxy_buffering", "buffering"},
+	    {"proxy_pass", "proxy"},
+	    {"proxy_set_header", "request_header"},
+	    {"return", "status"},
+	    {"server_name", "names"},
+	    {"worker_processes", "workers"},
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i][0], name) == 0 && conf_schema_find(table, words[i][1]) != NULL)
+			return words[i][1];
+	}
+	return NULL;
+}
+
 const char *conf_schema_nearest(const struct conf_option *table, const char *name)
 {
-	const char *names[NAMES_MAX];
+	const char *names[NAMES_MAX], *word = elsewhere_called(table, name);
 	size_t n = 0;
 
+	if (word != NULL)
+		return word;
 	for (; table->name != NULL && n < NAMES_MAX; table++)
 		names[n++] = table->name;
 	return suggest_nearest(name, names, n);

@@ -323,9 +323,10 @@ static void check_deadline(struct conf_fill *f, uint32_t server, uint32_t upstre
 	cfg_t *sec = f->pools[upstream].sec;
 	int at = sec == NULL ? 0 : conf_fill_at(part(sec, "deadlines"), option);
 
-	if (request == 0 || us <= request)
+	/* A default is no word of somebody who meant it. */
+	if (at == 0 || request == 0 || us <= request)
 		return;
-	conf_source_warn(f->src, at != 0 ? at : request_at(f, server),
+	conf_source_warn(f->src, at,
 			 "%s (%jums) of upstream \"%s\" is longer than request (%jums) of server "
 			 "\"%s\", which ends it",
 			 option, (uintmax_t)us / 1000, f->s->upstreams[upstream].name,
@@ -342,8 +343,10 @@ static void check_retries(struct conf_fill *f, uint32_t server, uint32_t upstrea
 	cfg_t *sec = f->pools[upstream].sec;
 	int at = sec == NULL ? 0 : conf_fill_at(sec, "retries");
 
-	if (request == 0 || us > request || u->peers_count < 2 || us * u->retries < request)
+	if (request == 0 || u->peers_count < 2 || us * u->retries < request)
 		return;
+	if (us > request && conf_fill_at(part(sec, "deadlines"), option) != 0)
+		return; /* check_deadline() has said so */
 	conf_source_warn(f->src, at != 0 ? at : request_at(f, server),
 			 "%u times %s (%jums) of upstream \"%s\" leave nothing of request "
 			 "(%jums) of server \"%s\" for the last attempt",

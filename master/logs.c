@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,18 @@ static int open_said(const char *what, const char *path, char *error, size_t siz
 	return fd;
 }
 
+static int open_access(const struct log_setting *s, char *error, size_t size)
+{
+	char why[PATH_MAX + 128];
+	int fd = open_said("access log", s->path, why, sizeof(why));
+
+	if (fd < 0 && s->pos.line > 0)
+		snprintf(error, size, "%s:%d: %s", s->pos.file, s->pos.line, why);
+	else if (fd < 0)
+		snprintf(error, size, "%s", why);
+	return fd;
+}
+
 void logs_close(struct logs *l)
 {
 	for (uint32_t i = 0; l->fds && i < l->count; i++)
@@ -76,7 +89,7 @@ int logs_open(struct logs *l, const struct settings *s, char *error, size_t size
 		return -1;
 	}
 	for (; l->count < s->logs_count; l->count++) {
-		l->fds[l->count] = open_said("access log", s->logs[l->count].path, error, size);
+		l->fds[l->count] = open_access(&s->logs[l->count], error, size);
 		if (l->fds[l->count] < 0)
 			goto fail;
 	}

@@ -34,13 +34,24 @@ int ctl_fail(const struct ctl *c, int status, const char *fmt, ...)
 	return status;
 }
 
+/* What may help somebody who is told that the board cannot be opened. */
+static const char *way_out(const struct ctl *c, int error)
+{
+	if (error == ENOENT && !c->board_given)
+		return " (if drover runs, name its run directory with -r)";
+	if (error == EACCES)
+		return " (root may read it, and the user and group that drover was started as)";
+	return "";
+}
+
 int ctl_open(struct ctl *c)
 {
 	char why[512];
 
+	errno = 0;
 	c->reader = reader_open(c->board, why, sizeof(why));
 	if (c->reader == NULL)
-		return ctl_fail(c, CTL_USAGE, "no board: %s", why);
+		return ctl_fail(c, CTL_USAGE, "no board: %s%s", why, way_out(c, errno));
 	if (view_load(&c->view, c->reader) != 0)
 		return ctl_fail(c, CTL_USAGE, "%s", strerror(errno));
 	return CTL_OK;

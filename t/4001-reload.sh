@@ -106,7 +106,7 @@ ok 'what was bound for it is closed again' test ! -e "$T/new"
 reload_fails 'the same once more' "drover.conf:5: cannot listen on 127.0.0.1:$busy: Address already in use"
 site one '"127.0.0.1:0"' "access_log = \"$T/none/access.log\""
 allow_log 'cannot open the access log'
-reload_fails 'a log that cannot be opened' "cannot open the access log '$T/none/access.log'"
+reload_fails 'a log that cannot be opened' "drover.conf:[0-9]*: cannot open the access log '$T/none/access.log'"
 CONNECTIONS=2000 site one '"127.0.0.1:0"'
 allow_log 'worker_connections = 2000'
 reload_fails 'more connections than the board has room for' 'worker_connections = 2000, .* has room for 1000: .droverctl upgrade. makes a larger one'

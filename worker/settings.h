@@ -158,6 +158,7 @@ enum log_format {
 struct log_setting {
 	const char *path; /* absolute; "stderr" and "stdout" name descriptors */
 	enum log_format format;
+	struct conf_pos pos;
 };
 
 struct deadline_settings {

@@ -115,7 +115,7 @@ static const struct text bad[] = {
     {ONE LOCATION("proxy = \"api\"\nforwarded = maybe"),
      "6: forwarded: there is no 'maybe' (one of replace, append, off)"},
     {ONE LOCATION("proxy = \"api\"\ntrust = { \"10.0.0.1/8\" }"),
-     "6: trust: '10.0.0.1/8' has bits set behind its prefix length"},
+     "6: trust: '10.0.0.1/8' has bits set behind its prefix length (write \"10.0.0.0/8\")"},
     {ONE LOCATION("proxy = \"api\"\nvia = \"two words\""),
      "6: via: 'two words' is neither true nor false, nor one word that names this proxy"},
     {ONE LOCATION("proxy = \"api\"\ntimeout_header = \"a b\""),
@@ -197,12 +197,12 @@ static const struct text doubtful[] = {
      ""},
     {SERVER("deadlines { request = 4s header = 1s body = 1s }\nlocation \"/\" { proxy = "
 	    "\"127.0.0.1:1\" }"),
-     "2: warning: connect (5000ms) of upstream \"127.0.0.1:1\" is longer than request (4000ms) "
-     "of server \"s\", which ends it\n"
-     "2: warning: response (60000ms) of upstream \"127.0.0.1:1\" is longer than request "
-     "(4000ms) of server \"s\", which ends it\n"
-     "2: warning: between (60000ms) of upstream \"127.0.0.1:1\" is longer than request "
-     "(4000ms) of server \"s\", which ends it"},
+     ""},
+    {POOL("peer \"127.0.0.1:1\" { }\npeer \"127.0.0.1:2\" { }")
+	 SERVER("deadlines { request = 15s header = 1s body = 1s }\nlocation \"/\" { proxy = "
+		"\"api\" }"),
+     "6: warning: 1 times response (60000ms) of upstream \"api\" leave nothing of request "
+     "(15000ms) of server \"s\" for the last attempt"},
     {ONE LOCATION("proxy = \"api\"\nrewrite = \"/y\""),
      "6: warning: rewrite: \"/x/\" and \"/y\" should both end in '/', or neither: what follows "
      "the one is put behind the other"},
