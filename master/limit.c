@@ -27,6 +27,14 @@ uint64_t limit_needed(const struct settings *s, unsigned sockets)
 	return s->worker_connections + overhead(s, sockets);
 }
 
+/* Connections to peers have descriptors of their own, but a worker can do with fewer of them. */
+static uint64_t to_peers(const struct settings *s)
+{
+	if (s->peers_count == 0)
+		return 0;
+	return s->upstream_connections != 0 ? s->upstream_connections : s->worker_connections;
+}
+
 uint32_t limit_connections(const struct settings *s, unsigned sockets, uint64_t limit)
 {
 	uint64_t used = overhead(s, sockets);
@@ -41,18 +49,20 @@ uint32_t limit_connections(const struct settings *s, unsigned sockets, uint64_t 
 
 int limit_raise(struct settings *s, unsigned sockets, char *warning, size_t size)
 {
-	uint64_t needed = limit_needed(s, sockets);
+	uint64_t needed = limit_needed(s, sockets), best = needed + to_peers(s);
 	struct rlimit now, want;
 
-	if (getrlimit(RLIMIT_NOFILE, &now) || now.rlim_cur >= needed)
+	if (getrlimit(RLIMIT_NOFILE, &now) || now.rlim_cur >= best)
 		return 0;
-	want = (struct rlimit){.rlim_cur = needed,
-			       .rlim_max = now.rlim_max > needed ? now.rlim_max : needed};
+	want = (struct rlimit){.rlim_cur = best,
+			       .rlim_max = now.rlim_max > best ? now.rlim_max : best};
 	if (!setrlimit(RLIMIT_NOFILE, &want))
 		return 0;
 	want = (struct rlimit){.rlim_cur = now.rlim_max, .rlim_max = now.rlim_max};
 	if (!setrlimit(RLIMIT_NOFILE, &want))
 		now.rlim_cur = now.rlim_max;
+	if (now.rlim_cur >= needed)
+		return 0;
 	uint32_t wanted = s->worker_connections;
 
 	s->worker_connections_wanted = wanted;

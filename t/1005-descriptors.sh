@@ -24,6 +24,16 @@ is_stat conns_max 300 'worker_connections as configured'
 unlike "$(cat "$T/stderr")" 'worker_connections' 'nothing to complain about'
 stop_drover
 
+# Connections to peers have descriptors of their own.
+cp "$T/drover.conf" "$T/files.conf"
+sed -i 's|root = .*|proxy = "127.0.0.1:1" }|' "$T/drover.conf"
+ulimit -Sn 200
+start_drover
+cmp_ok "$(stat_of fds_max)" -ge 764 'with a proxy it is raised to what connections to peers need as well'
+is "$(stat_of conns_max)" 300 'worker_connections as configured'
+stop_drover
+mv "$T/files.conf" "$T/drover.conf"
+
 # Lower the hard limit where it cannot be raised again: as root it can, unless a capability is missing.
 ulimit -Hn 200
 if (ulimit -Hn 300) 2>/dev/null; then
