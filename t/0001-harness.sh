@@ -219,7 +219,7 @@ ok "run-scenarios passes" env BUILD="$T/build" "$ROOT/t/run-scenarios" "$T/green
 fails "run-scenarios fails" env BUILD="$T/build" "$ROOT/t/run-scenarios" "$T/green.sh" "$T/red.sh"
 fails "run-scenarios fails: a scenario that is not there" env BUILD="$T/build" "$ROOT/t/run-scenarios" "$T/absent.sh"
 fails "run-scenarios fails: no build" env BUILD="$T/absent" "$ROOT/t/run-scenarios" "$T/green.sh"
-fails "run-scenarios fails: a scenario that hangs" env BUILD="$T/build" SCENARIO_TIMEOUT=1 "$ROOT/t/run-scenarios" \
+fails "run-scenarios fails: a scenario that hangs" env BUILD="$T/build" SCENARIO_TIMEOUT=3 "$ROOT/t/run-scenarios" \
 	"$T/hangs.sh"
 sleeper=$(grep -E -m 1 '^[0-9]+$' "$T/.ok")
 cmp_ok "$sleeper" -gt 1 "the scenario that hung had a child"

@@ -57,7 +57,10 @@ is "$(stat -c %U "$T/access.log")" root 'it writes to a log that is not its own'
 expect_file "$T/access.log"
 kill -KILL "$worker"
 allow_log "worker 0 \\(pid $worker, generation 1\\) killed by signal 9"
-wait_for 10 drover_is_ready || die 'a new worker is ready'
+is_another() {
+	drover_is_ready && [ "$(worker_pids)" != "$worker" ]
+}
+wait_for 10 is_another || die 'a new worker is ready'
 is "$(proc "$(worker_pids)" Uid)" "$uid $uid $uid $uid" 'the next worker, too'
 stop_drover
 

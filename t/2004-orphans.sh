@@ -8,7 +8,7 @@ printf 'hello\n' >"$T/www/index.html"
 start_drover <<EOF
 workers = 2
 worker_connections = 1000
-orphan = 2s
+orphan = 3s
 drain = 2s
 server "site" {
     listen = { "127.0.0.1:0" }
@@ -38,6 +38,7 @@ is "$(curl -sS -m 5 "http://127.0.0.1:$port/")" hello 'serves at the same addres
 is "$("$BUILD/droverctl" --board "$RUN/drover.board.prev" stat -H requests | cut -f 2)" 2 'the board of before is kept and readable'
 
 # All at once.
+expect_stat requests -eq 1
 mapfile -t all < <(worker_pids)
 kill_family # standbys too
 { wait "$DROVER_PID"; } 2>/dev/null

@@ -46,7 +46,7 @@ cmp_stat expired_max_age -ge 8 'several times'
 expect_stat conns -eq 0
 
 # The eleventh connection of an address is told 503; another address is served.
-spawn hold "$BUILD/herd" -c 10 -n 10 -i 30 -w "$T/held" -p /a.txt "$YOUNG"
+spawn hold "$BUILD/herd" -c 10 -n 10 -i 30 -w "$T/held" -p /a.txt "127.0.0.1:$PORT"
 HOLD=$PID
 expect_file "$T/held"
 like "$(printf "$G" | perl "$ROOT/t/tools/raw.pl" "$YOUNG")" '^HTTP/1.1 503 .*Retry-After: 1' \

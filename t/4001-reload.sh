@@ -153,6 +153,8 @@ ok 'one worker' wait_for 10 one_left
 WORKERS=3 site two "\"127.0.0.1:$busy\""
 before=$(stat_of master.reloads)
 for _ in {1..30}; do kill -HUP "$DROVER_PID"; done
+# They may all have arrived as one.
+wait_stat master.reloads -gt "$before"
 # The last one of them is obeyed as well, whatever ran when it came.
 WORKERS=2 site one "\"127.0.0.1:$busy\""
 ok 'reload while reloading' ctl reload

@@ -106,20 +106,23 @@ stop_drover INT 10
 for pid in "${all[@]}"; do expect_gone "$pid"; done
 
 # Lame duck: health says so, everything else is still served.
-site 'lame_duck = 3s'
+site 'lame_duck = 60s'
 start_drover
 is "$(curl -sS -o /dev/null -w '%{http_code}' "http://127.0.0.1:$PORT/healthz")" 200 'healthy'
 kill -TERM "$DROVER_PID"
 lame() {
 	[ "$(curl -sS -m 2 -o /dev/null -w '%{http_code}' "http://127.0.0.1:$PORT/healthz")" = 503 ]
 }
-ok 'lame duck: health says 503' wait_for 2 lame
+ok 'lame duck: health says 503' wait_for 10 lame
 is "$(curl -sS "http://127.0.0.1:$PORT/")" hello 'lame duck: it still serves'
 like "$(curl -sS -i "http://127.0.0.1:$PORT/")" $'Connection: close\r' 'lame duck: connections are not kept'
-pid=$DROVER_PID
-DROVER_PID=
-finish "$pid" 15
-is "$STATUS" 0 'lame duck: status 0'
+stop_drover INT
+# Its time comes to an end.
+site 'lame_duck = 1s'
+start_drover
+before=$(now_ms)
+stop_drover
+cmp_ok $(($(now_ms) - before)) -ge 900 'lame duck: it ends when its time is over, and not before'
 
 # droverctl, and a group of sockets.
 site 'drain = 5s' 'reuseport = true'

@@ -17,8 +17,8 @@ sockets() {
 	printf '%s' "$n"
 }
 learn_waiting
-sockets=$(sockets)
 expect_standbys
+sockets=$(sockets)
 curl -sS -o "$T/one" "http://127.0.0.1:$PORT/one"
 fds_mark
 
@@ -52,6 +52,7 @@ down=
 counters >"$T/counters.0"
 for n in {1..20}; do
 	end=$(($(now_ms) + 200))
+	wait_for 5 guarded
 	pid=$(pid_of $((RANDOM % 2)))
 	if [ -n "$pid" ] && ! is_gone "$pid" && kill -KILL "$pid"; then kills=$((kills + 1)); fi
 	counters >"$T/counters.1"
@@ -82,5 +83,7 @@ expect_stat buffers -eq 0
 is "$(($(stat_of accepts) + $(stat_of moved_in)))" "$(ctl stat -a -H | awk -F '\t' '$1 ~ /^close_/ { n += $2 } END { print n }')" \
 	'every connection has an end'
 fds_check 4
+as_before() { [ "$(sockets)" = "$sockets" ]; }
+wait_for 5 as_before
 is "$(sockets)" "$sockets" 'no socket is left but those of the beginning'
 done_testing

@@ -38,6 +38,7 @@ for n in $(seq $rounds); do
 	victim=$(pick draining)
 	[ $((n % 2)) -eq 0 ] || victim=
 	[ -n "$victim" ] || victim=$(pick ready)
+	[ -z "$victim" ] || wait_for 2 guarded "$victim"
 	if [ -n "$victim" ] && ! is_gone "$victim" && kill -KILL "$victim" 2>/dev/null; then kills=$((kills + 1)); fi
 	wait "$reload" || fail "reload $n" "$(cat "$T/reload.out")"
 done
@@ -63,6 +64,7 @@ live all -n 2 -k idle,fresh,head,length,chunked,behind,download,range,heads,wait
 for n in 1 2 3; do
 	pid=$(pid_of $((n % 2)))
 	learn=$(stat_of takeovers)
+	wait_for 10 guarded
 	wait_for 10 catch_waiting "$pid" || fail 'the worker comes to rest'
 	kill -KILL "$pid"
 	ok "reload $n, together with a death" ctl reload
@@ -78,6 +80,7 @@ spawn idle "$BUILD/herd" -Z -c 300 -n 300 -i 3600 -p /1k -w "$T/ready3" "127.0.0
 idle=$PID
 wait_for 30 test -e "$T/ready3"
 held=$(stat_of conns)
+wait_for 10 guarded
 kill -STOP "$(pid_of 0)" # whom connections are to move to
 victim=$(pid_of 1)
 kill -TTOU "$DROVER_PID"

@@ -21,9 +21,13 @@ get_all() {
 lines() {
 	grep -o '?n=[0-9]*\.' "$1" 2>/dev/null | sort -u | wc -l
 }
+has_lines() {
+	[ "$(lines "$T/access.log")" -ge "$1" ]
+}
 for round in 0 1 2; do
 	get_all $((round * 40 + 1)) $((round * 40 + 40))
 	quiet_kill KILL 0
+	wait_for 5 has_lines $((round * 40 + 40))
 	is "$(lines "$T/access.log")" $((round * 40 + 40)) "round $round: the standby writes what was pending"
 done
 is_stat log_lines 120 'each line counts'
@@ -36,6 +40,7 @@ ok 'reopen' ctl reopen
 quiet_kill KILL 0
 get_all 200 219
 quiet_kill KILL 0
+wait_for 5 has_lines 20
 is "$(lines "$T/access.log")" 20 'after reopening lines go to the new file'
 is "$(wc -l <"$T/access.old")" 120 'and not to the old one'
 
@@ -92,7 +97,7 @@ kill -INT "$PID"
 finish "$PID"
 
 # An orphan that dies is an orphan still.
-sed -i '1i orphan = 3s' "$T/drover.conf"
+sed -i '1i orphan = 5s' "$T/drover.conf"
 ok 'reload' ctl reload
 expect_standbys
 worker=$(pid_of 0)

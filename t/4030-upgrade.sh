@@ -45,7 +45,7 @@ own_fds() {
 # The memory of all processes together, in kB.
 pss() {
 	local pid
-	for pid in "$MASTER" $(children_of "$MASTER"); do cat "/proc/$pid/smaps_rollup"; done | awk '$1 == "Pss:" { kb += $2 } END { print kb }'
+	for pid in "$MASTER" $(children_of "$MASTER"); do cat "/proc/$pid/smaps_rollup"; done | awk '$1 ~ /^Pss_(Anon|Shmem):/ { kb += $2 } END { print kb }'
 }
 
 fds_are() {
@@ -77,6 +77,7 @@ sed -i "s|^    listen = .*|    listen = { \"127.0.0.1:0\", \"unix:$T/socket\" }\
 	s/^worker_connections = .*/worker_connections = $((CONNECTIONS + 4000))/" "$T/drover.conf"
 put "$THIS"
 for tool in droverctl herd; do ln -s "$BUILD/$tool" "$BIN/$tool"; done
+PROGRAMS=$BUILD
 BUILD=$BIN
 export DROVER_TEST_FAIL=$T/how
 start_drover
@@ -101,9 +102,10 @@ for ((round = 3; round <= ROUNDS; round++)); do
 	never_down || fail 'totals never go down'
 	[ $((round % 4)) -ne 0 ] || say all step
 done
+wait_for 10 settled
 expect_fds "$before"
 # What a sanitizer keeps is its own affair.
-[ "$WAIT_FACTOR" -gt 1 ] || cmp_ok "$(pss)" -lt $((memory + memory / 10 + 2000)) "all processes together have not grown (they had $memory kB)"
+[[ $PROGRAMS == *san* ]] || cmp_ok "$(pss)" -lt $((memory + memory / 10 + 2000)) "all processes together have not grown (they had $memory kB)"
 is_stat master.pid "$MASTER" 'the process is the same'
 is_stat master.upgrades "$ROUNDS" 'upgrades are counted'
 is_stat master.upgrade_failures 0 'none failed'
@@ -146,7 +148,7 @@ fails_upgrade() {
 	is "$(ctl stat -H master.version | cut -f 2)" "$(version "$THIS")" "$1: the same version"
 	is "$(worker_pids | sort)" "$pids" "$1: the same workers"
 	say all step
-	is "$(children_of "$MASTER" | wc -l)" 4 "$1: no process more"
+	ok "$1: no process more" wait_for 10 settled
 }
 
 wait_for 10 settled || fail 'two workers and their standbys'

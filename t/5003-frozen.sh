@@ -10,7 +10,7 @@ start_drover <<EOF
 workers = 2
 worker_connections = 1000
 hang = 60s
-deadlines { header = 50s  body = 50s  send = 50s  idle = 50s  min_rate = 0 }
+deadlines { header = 500s  body = 500s  send = 500s  idle = 500s  min_rate = 0 }
 server "s" {
     listen = { "127.0.0.1:0" }
     location "/" { root = "$T/www" }
@@ -21,13 +21,15 @@ CTL=("$BUILD/droverctl" -r "$RUN")
 
 # all_work NAME STATUS [OPTIONS]: each command in each form answers by itself, within a second or so; status is STATUS.
 all_work() {
-	local name=$1 want=$2 command form bad='' start status
+	local name=$1 want=$2 command form bad='' start status took slowest=0
 	shift 2
-	start=$(now_ms)
 	for command in status stat conns workers listeners servers; do
 		for form in '' -H -j; do
+			start=$(now_ms)
 			timeout $((10 * WAIT_FACTOR)) "${CTL[@]}" "$@" $command $form >"$T/out" 2>"$T/err" 9<&-
 			status=$?
+			took=$(($(now_ms) - start))
+			[ $took -le $slowest ] || slowest=$took
 			[ $command = status ] && status=$((status - want))
 			[ $status -eq 0 ] && [ -s "$T/out" ] || bad+=" $command $form: $status $(cat "$T/err")"
 			[ "$form" != -j ] || perl -MJSON::PP -e '
@@ -35,7 +37,7 @@ all_work() {
 		done
 	done
 	is "$bad" '' "$name: all commands work"
-	cmp_ok $(($(now_ms) - start)) -lt $((3000 * WAIT_FACTOR)) "$name: at once"
+	cmp_ok $slowest -lt $((1000 * WAIT_FACTOR)) "$name: each at once ($slowest ms at most)"
 }
 
 # Connections that do something.

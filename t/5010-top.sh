@@ -88,12 +88,13 @@ ok 'top -j: the same figures' perl -MJSON::PP -e '
 	my ($file, $before, $pid, $rate) = @ARGV;
 	my $j = decode_json(do { local (@ARGV, $/) = $file; <> });
 	my $r = $j->{figures}{requests};
+	my $near = $rate / 10; # one is read after the other
 	die "head" if $j->{schema} ne "drover/1" || $j->{command} ne "top" || $j->{trouble} ne "" || $j->{master}{pid} != $pid;
 	die "total $r->{total}" if $r->{total} < $before;
 	die "rate $r->{per_s}" if $r->{per_s} < $rate * 2 / 3 || $r->{per_s} > $rate * 3 / 2;
 	my ($all, $last) = @{$j->{latency_us}}{qw(since_start interval)};
-	die "count" if abs($last->{count} - $r->{per_s} * $j->{interval_s}) > 4;
-	die "all" if abs($all->{count} - $r->{total}) > 4;
+	die "count" if abs($last->{count} - $r->{per_s} * $j->{interval_s}) > $near;
+	die "all" if abs($all->{count} - $r->{total}) > $near;
 	for my $l ($all, $last) {
 		die "order" if !($l->{p50} > 0 && $l->{p50} <= $l->{p90} && $l->{p90} <= $l->{p99} && $l->{p99} <= $l->{p999});
 	}
@@ -103,7 +104,7 @@ ok 'top -j: the same figures' perl -MJSON::PP -e '
 	die "workers" if @{$j->{workers}} != 2 || grep { $_->{life} ne "alive" } @{$j->{workers}};
 	my $of = 0;
 	$of += $_->{requests_per_s} for @{$j->{workers}};
-	die "rates of workers: $of" if abs($of - $r->{per_s}) > 1;
+	die "rates of workers: $of" if abs($of - $r->{per_s}) > $near;
 	my @slow = sort map { "$_->{state} $_->{request}" } @{$j->{slowest}}[0 .. 2];
 	die "slow: @slow" if "@slow" ne "body POST /sink head  send GET /large";
 	die "sorted" if grep { $j->{slowest}[$_]{time_ms} < $j->{slowest}[$_ + 1]{time_ms} } 0 .. $#{$j->{slowest}} - 1;
@@ -283,13 +284,16 @@ shows a $'\nworkers 2 of 2 ready, 0 draining, 0 hung' 'they go on'
 ok 'at the rate of before' wait_for 15 rate_near
 
 # Another daemon, another board: totals begin anew, and no rate is ever more than was asked for.
-SANE=
+SANE= odd=0
 is_sane() {
 	look a
 	local rate
 	rate=$(awk '$1 == "requests" { print $2; exit }' "$T/screen.a")
 	[[ $rate == - || $rate =~ ^[0-9]+\.[0-9]$ ]] && [ "${rate%.*}" != - ] && [ "${rate%.*}" -gt 5000 ] && SANE+=" $rate"
-	[[ $rate == - || $rate =~ ^[0-9]+\.[0-9]$ ]] || SANE+=" '$rate'"
+	# Half a screen may be seen, for a moment.
+	[[ $rate == - || $rate =~ ^[0-9]+\.[0-9]$ ]] || odd=$((odd + 1))
+	[[ $rate == - || $rate =~ ^[0-9]+\.[0-9]$ ]] && odd=0
+	[ "$odd" -lt 3 ] || SANE+=" '$rate'"
 	[[ $SCREEN =~ $1 ]]
 }
 unload
@@ -349,7 +353,7 @@ keys d q
 ended d 0
 keys a C-c
 ended a 0
-kill -TERM "$(pgrep -f "$BUILD/droverctl -r $RUN top -i 0.2 counters" | tail -n 1)"
+kill -TERM "$(pgrep -f "^$BUILD/droverctl -r $RUN top -i 0.2 counters" | tail -n 1)"
 ended b 0
 pane e 80 24 "$TOP -n 2"
 ended e 0

@@ -99,6 +99,7 @@ ok 'as JSON' perl -MJSON::PP -e 'my $j = decode_json(`$ARGV[0] -r $ARGV[1] metri
 	die if $j->{schema} ne "drover/1" || $j->{text} !~ /^# HELP drover_build_info/' "$BUILD/droverctl" "$RUN"
 
 # The figures.
+expect_stat conns -eq 0
 look
 read -r requests < <(stat_of requests)
 odd='odd \"name\\ ü '$'\xef\xbf\xbd'
@@ -116,6 +117,7 @@ ok 'bounds of the histogram do not depend on what is in it' grep -q 'drover_requ
 
 # Peers: one is not there, one is well, one is not to be used.
 for _ in 1 2 3 4 5 6; do get -f -o "$T/out" "http://127.0.0.1:$PORT/api/metrics" || fail 'a request to the peer that is well'; done
+expect_stat conns -eq 0
 look
 dead="upstream=\"api\",peer=\"$DEAD\"" well="upstream=\"api\",peer=\"unix:$T/s\"" down='upstream="api",peer="127.0.0.1:9"'
 is "$(value "drover_peer_responses_total{$well,class=\"2xx\"}")" 6 'what a peer answered, by class'
@@ -220,6 +222,7 @@ slow death
 victim=$(ctl conns -H state=send | cut -f 2)
 victim=$(ctl workers -H | awk -F '\t' -v slot="$victim" '$1 == slot { print $3 }')
 allow_log "\\(pid $victim, generation 3\\) killed by signal 9"
+wait_for 10 guarded
 kill -KILL "$victim"
 expect_stat takeovers -eq 1
 whole death

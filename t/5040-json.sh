@@ -114,7 +114,7 @@ worker_connections = 1000
 hang = 60s
 drain = 60s
 error_log = "$T/error.log"
-deadlines { header = 50s  body = 50s  send = 50s  idle = 50s  min_rate = 0 }
+deadlines { header = 500s  body = 500s  send = 500s  idle = 500s  min_rate = 0 }
 server "odd <b>&'name' 100% \\xc3\\xa9 \\x7e" {
     listen = { "127.0.0.1:0", "unix:$T/sock" }
     location "/" { root = "$T/www" }
@@ -238,6 +238,7 @@ is "$(curl -s "http://127.0.0.1:$PORT/api/a.txt")" hello 'one request is passed 
 allow_log 'upstream .gone'
 allow_log 'no-such-host'
 curl -s "http://127.0.0.1:$PORT/gone/" >/dev/null
+wait_stat conns -eq 4
 valid 0 upstreams
 json 'the peers' 'join(" ", map { my $u = $_; "$u->{name}=$u->{balance}", map { $_->{state} . ($_->{backup} ? "+" : "") } @{$u->{peers}} } @{$j->{upstreams}})
 	eq "api=hash:header:X-User up down gone=least_conn ejected up+ unresolved+"'
@@ -349,7 +350,7 @@ valid 2 kill 1
 start_drover
 HOLD=()
 hold body 'POST /sink HTTP/1.1|Host: x|Content-Length: 10||abc'
-ok 'one connection' wait_stat conns -eq 1
+ok 'one connection' wait_stat conns_body -eq 1
 ctl stop -t 100ms >/dev/null 2>&1
 is $? 3 'stop that is not done in time, as text: 3'
 ok 'workers are draining' wait_for 10 draining
@@ -367,7 +368,7 @@ end 2>/dev/null
 start_drover
 HOLD=()
 hold body 'POST /sink HTTP/1.1|Host: x|Content-Length: 10||abc'
-ok 'one connection' wait_stat conns -eq 1
+ok 'one connection' wait_stat conns_body -eq 1
 {
 	kill_family
 	finish "$DROVER_PID"

@@ -15,7 +15,7 @@ config <<EOF
 workers = 2
 worker_connections = 1000
 hang = 60s
-deadlines { header = 50s  body = 50s  send = 50s  linger = 50s  idle = 50s  min_rate = 0 }
+deadlines { header = 500s  body = 500s  send = 500s  linger = 500s  idle = 500s  min_rate = 0 }
 server "one" {
     listen = { "127.0.0.1:0" }
     location "/" { root = "$T/www" }

@@ -112,7 +112,7 @@ ok 'whatever bytes clients send, each line is one JSON object' perl -MJSON::PP -
 perl -MIO::Socket::INET -e '
 	my $s = IO::Socket::INET->new(PeerAddr => shift) or die;
 	print {$s} "POST /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nten bytes."; $s->flush;
-	select undef, undef, undef, 0.3; close $s' "127.0.0.1:$PORT"
+	select undef, undef, undef, 0.7; close $s' "127.0.0.1:$PORT"
 expect_stat requests_cut -eq 1
 expect_logged '"target":"/sink"'
 is "$(line_of target /sink status) $(line_of target /sink by) $(line_of target /sink in) $(line_of target /sink ended)" \
@@ -155,6 +155,7 @@ ok 'with its identity' wait_for 5 stands
 slot=$(ctl conns -H "request_id=$id" | cut -f 2)
 pid=$(ctl workers -H | awk -F '\t' -v slot="$slot" '$1 == slot { print $3 }')
 allow_log "worker $slot \\(pid $pid, generation 2\\) killed by signal 9 \\(KILL\\)"
+wait_for 10 guarded
 kill -KILL "$pid"
 expect_stat takeovers -eq 1
 ok 'so does a crash' wait_for 5 stands
@@ -170,6 +171,7 @@ spawn herd "$BUILD/herd" -c 30 -n 80000 -p /a.txt "127.0.0.1:$PORT"
 herd=$PID
 expect_stat requests -ge 10000 20
 ok 'reload' ctl reload
+wait_for 10 guarded
 kill -KILL "$(worker_pids | head -n 1)"
 expect_stat takeovers -eq 2
 finish "$herd"

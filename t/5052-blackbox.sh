@@ -12,7 +12,7 @@ hold() {
 		my ($to, $n) = @ARGV; my @all;
 		for (1 .. $n) {
 			my $s = IO::Socket::INET->new(PeerAddr => $to) or die;
-			print {$s} "GET /large?secret=$_ HTTP/1.1\r\nHost: x\r\n\r\n"; $s->flush; push @all, $s; select undef, undef, undef, 0.02 }
+			print {$s} "GET /large?secret=$_ HTTP/1.1\r\nHost: x\r\n\r\n"; $s->flush; sysread $s, my $in, 1; push @all, $s; select undef, undef, undef, 0.02 }
 		for (1 .. 3) {
 			my $s = IO::Socket::INET->new(PeerAddr => $to) or die;
 			print {$s} "GET /one HTTP/1.1\r\nHost: x\r\n\r\n"; $s->flush; sysread $s, my $in, 4096; push @all, $s }

@@ -189,8 +189,11 @@ AT=127.0.0.1:$(port_of 2) get /echo
 like "$(cat "$T/body")" 'X-Request-Timeout-Ms: [1-7][0-9]*' 'the peer knows how much time is left'
 # A client that goes away.
 before=$(stat_of up_cancelled)
-get /sleep/3000 -m 0.3
-ok 'the peer is told at once that its client is gone' wait_for 2 grep -q '^gone GET /sleep/3000' "$T/one.out"
+spawn leaver curl -sS -m 60 -o /dev/null "http://127.0.0.1:$PORT/sleep/60000"
+wait_for 10 grep -q '^request GET /sleep/60000' "$T/one.out"
+kill "$PID"
+finish "$PID"
+ok 'the peer is told at once that its client is gone' wait_for 10 grep -q '^gone GET /sleep/60000' "$T/one.out"
 is_stat up_cancelled $((before + 1)) 'counted as cancelled'
 # Peers that fail.
 for round in 1 2 3 4; do got "one of two is dead $round" /half/name 200 two; done

@@ -20,6 +20,10 @@ probers() {
 	pgrep -f -c "^drover: prober" --parent "${1:-$DROVER_PID}" || true
 }
 
+probers_are() {
+	[ "$(probers)" = "$1" ]
+}
+
 no_prober() {
 	[ "$(prober_pid)" = 0 ] && [ "$(probers)" = 0 ]
 }
@@ -39,7 +43,7 @@ is_stat master.prober_generation 2 'of the generation in force'
 ONE=$(prober_pid)
 ok 'reload' ctl reload
 ok 'a reload replaces it' wait_for 10 prober_runs "$ONE"
-is "$(probers)" 1 'and leaves one'
+ok 'and leaves one' wait_for 10 probers_are 1
 expect_stat master.prober_generation -eq 3
 expect_stat "peer.pool/$PEER_a.checks" -ge 5
 is_stat master.prober_deaths 0 'a replacement is no death'
@@ -55,7 +59,7 @@ mv "$T/stderr.1" "$T/stderr"
 # An upgrade.
 ok 'upgrade' ctl upgrade
 ok 'an upgrade replaces it' wait_for 10 prober_runs "$TWO"
-is "$(probers)" 1 'and leaves one'
+ok 'and leaves one' wait_for 10 probers_are 1
 OLD=$(prober_pid)
 
 # Without a check in the next generation it leaves.
@@ -63,7 +67,7 @@ conf
 ok 'reload' ctl reload
 ok 'without a check it leaves' wait_for 10 no_prober
 ok 'and its peer counts as up' state_is pool "$PEER_a" up
-conf "$CHECK" 1s
+conf "$CHECK" 2s
 ok 'reload' ctl reload
 ok 'it is back' wait_for 10 prober_runs "$OLD"
 
@@ -85,7 +89,7 @@ finish "$DROVER_PID"
 ok 'it dies with its master' wait_for 5 is_gone "$OLD"
 start_drover
 ok 'the next master has one of its own' wait_for 10 prober_runs "$OLD"
-is "$(probers)" 1 'one'
+ok 'one' wait_for 10 probers_are 1
 expect_stat "peer.pool/$PEER_a.checks" -ge 5
 stop_drover
 end_peers

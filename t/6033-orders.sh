@@ -27,11 +27,13 @@ is "$(answers / 20)" 'a:10 b:10' 'both serve'
 is "$(ctl peer pool "$PEER_a" -H | cut -f 1-4 | tr '\t' ' ')" "pool $PEER_a up 2" 'one peer is shown'
 is "$(ctl peer pool "$PEER_a" drain)" "peer $PEER_a of upstream pool: drained, weight 2, 0 requests in hand" 'drain'
 is "$(answers / 10)" b:10 'no new requests'
+wait_for 5 grep -q 'drain, as uid' "$T/stderr"
 like "$(cat "$T/stderr")" "peer $PEER_a of upstream .*pool.*: drain, as uid $(id -u) asked" 'a worker says who asked'
 ok 'reload' ctl reload
 ok 'it survives a reload' state_is pool "$PEER_a" drained
 ok 'upgrade' ctl upgrade
 ok 'and an upgrade' state_is pool "$PEER_a" drained
+wait_for 10 guarded
 for pid in $(worker_pids); do kill -KILL "$pid"; done
 allow_log 'worker . \(pid'
 allow_log 'goes on in its standby|takes? over|conn'
@@ -82,7 +84,7 @@ like "$(said pool "$PEER_a" down now)" "'now' is one word too many.*status 2" 'a
 # A worker that is silent is passed over, and does not undo what was asked for since.
 set -- $(worker_pids)
 kill -STOP "$1"
-ok 'one worker is silent: another one does it' ctl peer -t 0.3 pool "$PEER_a" drain
+ok 'one worker is silent: another one does it' ctl peer -t 1 pool "$PEER_a" drain
 kill -STOP "$2"
 like "$(said -t 0.3 pool "$PEER_a" up)" 'no worker answered in time.*status 3' 'all are silent: a time-out'
 kill -CONT "$1" "$2"

@@ -188,11 +188,11 @@ ok 'is told' wait_for 5 grep -q '^gone GET /hang' "$T/one.out"
 AT=127.0.0.1:$(port_of 2) got 'the request deadline' '/hang?2' 504 -
 ok 'is told' wait_for 5 grep -q '^gone GET /hang?2' "$T/one.out"
 before=$(stat_of up_cancelled)
-get '/hang?3' -m 0.3
-ok 'a client that goes away' wait_for 2 grep -q '^gone GET /hang?3' "$T/one.out"
+get '/hang?3' -m 0.7
+ok 'a client that goes away' wait_for 10 grep -q '^gone GET /hang?3' "$T/one.out"
 is_stat up_cancelled $((before + 1)) 'counted as cancelled'
-get /slow -m 0.5
-ok 'in the middle' wait_for 2 grep -q '^gone GET /slow' "$T/one.out"
+get /slow -m 0.7
+ok 'in the middle' wait_for 10 grep -q '^gone GET /slow' "$T/one.out"
 cmp_ok "$(stat_of buffers_resident)" -lt 4000000 'buffers stay few'
 expect_stat conns -eq 0
 ok 'reload' ctl reload

@@ -352,14 +352,14 @@ drover_is_ready_or_gone() {
 }
 
 # guarded: each worker has its standby, by what they say that they are. A worker is ready before it has one, and one that dies so early
-# is started anew: whoever kills workers waits for this first.
+# is started anew: whoever kills workers waits for this first. guarded PID: has that one?
 guarded() {
 	local pid title workers=' ' standbys=' '
 	for pid in $(children_of "$DROVER_PID"); do
 		title=
 		{ IFS= read -r -d '' title <"/proc/$pid/cmdline"; } 2>/dev/null
 		case $title in
-		'drover: worker '*) workers+="${title#*worker }, " ;;
+		'drover: worker '*) [ -n "${1:-}" ] && [ "$1" != "$pid" ] || workers+="${title#*worker }, " ;;
 		'drover: standby '*) standbys+="${title#*standby }, " ;;
 		esac
 	done

@@ -109,6 +109,7 @@ learn_waiting() {
 kill_worker() {
 	local before pid
 	before=$(stat_of takeovers)
+	wait_for 10 guarded
 	pid=$(pid_of "$2")
 	[ -n "$pid" ] || die "slot $2 has a worker"
 	if [ -n "${3:-}" ]; then

@@ -122,6 +122,7 @@ lost_before=$(stat_of close_lost)
 began=$(now_ms)
 while [ $(($(now_ms) - began)) -lt $((KILL_SECONDS * 1000)) ]; do
 	end=$(($(now_ms) + KILL_EVERY_MS))
+	wait_for 5 guarded
 	pid=$(pid_of $((RANDOM % 2)))
 	if [ -n "$pid" ] && ! is_gone "$pid" && kill -KILL "$pid"; then kills=$((kills + 1)); fi
 	while [ "$(now_ms)" -lt "$end" ]; do read -r -t 0.01 -u 9; done

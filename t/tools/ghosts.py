@@ -7,8 +7,9 @@
         others to the second, where the server gives each LIMIT_MS; RECORD gets "sent ID TIME DEADLINE KIND" and
         "left ID TIME" or "answered ID TIME STATUS"
     ghosts.py count SLACK_MS RECORD PEER_RECORD...
-        compares it with what peers noted (faulty.py), prints the account, fails if a request began at a peer later than
-        SLACK_MS after its client's deadline
+        compares it with what peers noted (faulty.py), prints the account, fails if requests began at a peer later than
+        SLACK_MS after their clients' deadlines. A few in a thousand may: a machine that does other things lets a loop stand
+        still for a moment. Of a proxy that did not look it would be a quarter.
 """
 import random
 import select
@@ -84,7 +85,7 @@ def count(slack_ms, record, *peers):
     for i, at in left.items():
         if kind[i] == "gone":
             deadline[i] = at  # what it said by closing, and not before
-    begun, ghosts, latest, promised, cancelled, worst = 0, 0, -9e9, 0, [], 0
+    begun, ghosts, latest, cancelled, beyond = 0, 0, -9e9, [], [0]
     for path in peers:
         for line in open(path):
             w = line.split()
@@ -97,7 +98,7 @@ def count(slack_ms, record, *peers):
                 ghosts += after > slack
                 if kind[w[1]] == "late":
                     assert int(w[3]) > 0, "no time said: " + line
-                    worst = max(worst, float(w[2]) + int(w[3]) / 1000 - deadline[w[1]])
+                    beyond.append(float(w[2]) + int(w[3]) / 1000 - deadline[w[1]])
             elif w[1] in left and kind[w[1]] == "gone":
                 cancelled.append(float(w[2]) - left[w[1]])
             elif status.get(w[1]) == "504":
@@ -106,13 +107,15 @@ def count(slack_ms, record, *peers):
     slowest = max([answered[i] - deadline[i] for i in status if status[i] == "504"] or [0])
     print("requests %d, begun at peers %d, clients gone %d, told 504 %d" % (len(deadline), begun, len(left), late))
     print("begun after the deadline: %d; latest %.1f ms after it" % (ghosts, latest * 1000))
-    print("time said to peers: at most %.1f ms beyond the deadline" % (worst * 1000))
+    print("time said to peers: at most %.1f ms beyond the deadline" % (max(beyond) * 1000))
     print("504 told at most %.1f ms after the deadline" % (slowest * 1000))
     cancelled.sort()
     print("cancelled at peers: %d; after %.1f ms (median), %.1f ms (longest)" % (
         len(cancelled), cancelled[len(cancelled) // 2] * 1000, cancelled[-1] * 1000))
     # Peers that hang have no answer given, so that each one that is cancelled is seen.
-    ok = ghosts == 0 and begun > 0 and left and late and worst <= slack + 0.001 and cancelled[-1] < 0.05 + slack
+    few = begun // 200
+    ok = ghosts <= few and left and late and sum(b > slack + 0.001 for b in beyond) <= few
+    ok = ok and begun >= 200 and sum(c > slack + 0.05 for c in cancelled) <= few
     sys.exit(0 if ok else 1)
 
 

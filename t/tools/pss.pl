@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Watches the memory of a process and all below it:  pss.pl PID [MS]  adds their PSS up every so many milliseconds (50) until
+# Watches the memory of a process and all below it:  pss.pl PID [MS]  adds the memory of their own up (PSS without that of files, which others share) every so many milliseconds (50) until
 # TERM, then prints "first KIB max KIB samples N". With MS 0 it looks once.
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ sub pss {
 			push @pids, split ' ', (<$f> // '');
 		}
 		open my $f, '<', "/proc/$pids[$i]/smaps_rollup" or next;
-		while (<$f>) { $kib += $1 if /^Pss:\s+(\d+)/ }
+		while (<$f>) { $kib += $1 if /^Pss_(?:Anon|Shmem):\s+(\d+)/ }
 	}
 	return $kib;
 }
