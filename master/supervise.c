@@ -23,6 +23,7 @@
 #include "master/rows.h"
 #include "master/signals.h"
 #include "master/start.h"
+#include "shm/carry.h"
 #include "worker/clock.h"
 #include "worker/errlog.h"
 
