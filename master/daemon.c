@@ -17,6 +17,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+void daemon_open_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int daemon_make_rundir(const char *path, char *error, size_t size)
 {
 	mode_t old = umask(022);

@@ -20,6 +20,10 @@ struct daemon {
 
 #define DAEMON_NONE ((struct daemon){.pid_fd = -1, .lock_fd = -1, .report_fd = -1})
 
+/* Standard streams that somebody closed lead nowhere: else what is opened first would be taken for
+ * them, and be closed in the background. To be called before anything is opened. */
+void daemon_open_streams(void);
+
 /* Makes the run directory (0755) if it is not there, and refuses one that others could tamper with.
  * Returns 0, or -1 with the sentence in error. */
 int daemon_make_rundir(const char *path, char *error, size_t size);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "master/boot.h"
+#include "master/daemon.h"
 #include "master/options.h"
 #include "worker/dns.h"
 
@@ -19,6 +20,7 @@ int main(int argc, char **argv)
 {
 	struct options o;
 
+	daemon_open_streams();
 	setproctitle_init(argc, argv, environ);
 	if (options_parse(&o, argc, argv))
 		return STATUS_USAGE;

@@ -45,6 +45,19 @@ ok 'droverctl stops it' ctl stop
 expect_gone "$pid"
 ok 'the pid file is gone' test ! -e "$RUN/drover.pid"
 
+# Whoever starts it may have closed what it has no use for.
+(exec "$BUILD/drover" -c "$T/drover.conf" -r "$RUN" 0<&- 1>&- 2>&- 9<&-)
+is $? 0 'with all streams closed it starts'
+pid=$(cat "$RUN/drover.pid")
+is "$(stat_of master.pid)" "$pid" 'the pid file is written'
+is "$(readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" "/proc/$pid/fd/2" | sort -u)" /dev/null 'streams lead nowhere'
+background
+like "$SAID" "already running \\(pid $pid\\)" 'and the pid file is locked'
+ok 'upgrade' ctl upgrade
+is "$(readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" "/proc/$pid/fd/2" | sort -u)" /dev/null 'streams lead nowhere still'
+ok 'droverctl stops it' ctl stop
+expect_gone "$pid"
+
 # Failures of every step come back to the caller.
 sed "s,$T/access.log,$T/none/access.log," "$T/drover.conf" >"$T/new.conf"
 cp "$T/drover.conf" "$T/good.conf"
