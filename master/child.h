@@ -14,10 +14,6 @@
 #include "master/generation.h"
 #include "shm/board.h"
 
-enum child_role {
-	CHILD_WORKER
-};
-
 enum child_state {
 	CHILD_NONE,     /* no process */
 	CHILD_STARTING, /* forked; ready by its deadline, else killed */
@@ -79,7 +75,6 @@ enum child_fate {
 };
 
 struct child {
-	enum child_role role;
 	enum child_state state; /* set by child.c alone, but for birth.c, which makes it STARTING */
 	enum child_cause cause;
 	enum child_event heard; /* the last event, for messages */
