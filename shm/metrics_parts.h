@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the files of the metrics share: metrics.c writes families and what there is once or by slot,
- * metrics_named.c what rows with a name did (listeners, servers, upstreams, peers).
+ * What the files of the metrics share. A scope is a set of series with the same fields: one row
+ * (the master, or the sum over all workers) or several, told apart by one label (slot, listener,
+ * server). metrics_families.c makes text of it; metrics.c tells of what there is once or by slot,
+ * metrics_named.c of what rows with a name did (listeners, servers, upstreams, peers).
  */
 #ifndef DROVER_SHM_METRICS_PARTS_H
 #define DROVER_SHM_METRICS_PARTS_H
@@ -72,6 +74,10 @@ void metrics_gauge(const struct metrics_writer *w, struct metrics_family *f, con
 		   const char *unit, const char *help);
 void metrics_sample(const struct metrics_writer *w, const struct metrics_family *f,
 		    const struct metrics_label *labels, unsigned count, uint64_t value);
+
+/* Labels as a sample has them; bound: of a histogram's bucket, or NULL. */
+void metrics_labels(const struct metrics_writer *w, const struct metrics_label *labels,
+		    unsigned count, const char *bound);
 
 /* All samples of the field k, or of the family that it is the first of. */
 void metrics_field(const struct metrics_writer *w, const struct metrics_scope *s, uint32_t k);
