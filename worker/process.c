@@ -53,6 +53,28 @@ int process_watch_control(struct worker *w)
 	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->env->control_fd, &e);
 }
 
+/* Edge-triggered and once for the life of the connection: no further epoll_ctl is needed. */
+void process_watch_conn(struct worker *w, uint32_t i)
+{
+	struct conn *c = conn_at(&w->conns, i);
+	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+				.data.u64 = process_conn_data(w, i)};
+
+	if (c->doomed)
+		return;
+	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, c->fd, &e) != 0) {
+		conn_close(&w->conns, i, CLOSE_NO_ROOM, true);
+		return;
+	}
+	c->flags |= CONN_POLLED;
+}
+
+void process_open_conn(struct worker *w, uint32_t i)
+{
+	http_open(w->http, i);
+	process_watch_conn(w, i);
+}
+
 void process_watch_up(struct worker *w, uint32_t i)
 {
 	const struct conn *c = conn_at(&w->conns, i);

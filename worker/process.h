@@ -94,6 +94,10 @@ void process_name_lines(struct worker *w);
 /* Has the loop look at the channel to the master. Returns 0, or -1 with errno. */
 int process_watch_control(struct worker *w);
 
+/* Has it look at connection i, and at one that was just accepted. */
+void process_watch_conn(struct worker *w, uint32_t i);
+void process_open_conn(struct worker *w, uint32_t i);
+
 /* Has it look at the connection to the peer that connection i is served by, if there is one. */
 void process_watch_up(struct worker *w, uint32_t i);
 
@@ -104,29 +108,6 @@ static inline uint64_t process_conn_data(const struct worker *w, uint32_t i)
 	const uint64_t number = conn_row(&w->conns, i)->id & (((uint64_t)1 << PROCESS_ID_BITS) - 1);
 
 	return TAG_CONN | number << 32 | i;
-}
-
-/* Edge-triggered and once for the life of the connection: no further epoll_ctl is needed. */
-static inline void process_watch_conn(struct worker *w, uint32_t i)
-{
-	struct conn *c = conn_at(&w->conns, i);
-	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-				.data.u64 = process_conn_data(w, i)};
-
-	if (c->doomed)
-		return;
-	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, c->fd, &e) != 0) {
-		conn_close(&w->conns, i, CLOSE_NO_ROOM, true);
-		return;
-	}
-	c->flags |= CONN_POLLED;
-}
-
-/* One that was just accepted. */
-static inline void process_open_conn(struct worker *w, uint32_t i)
-{
-	http_open(w->http, i);
-	process_watch_conn(w, i);
 }
 
 #endif
