@@ -221,9 +221,8 @@ static int refuse_bits(const char *text, const struct in6_addr *a, unsigned bits
 
 	for (unsigned i = bits; i < 128; i++)
 		net.s6_addr[i / 8] &= (uint8_t) ~(0x80u >> (i % 8));
-	inet_ntop(v6 ? AF_INET6 : AF_INET,
-		  v6 ? (const void *)&net : (const void *)&net.s6_addr[12], network,
-		  sizeof(network));
+	inet_ntop(v6 ? AF_INET6 : AF_INET, v6 ? (const void *)&net : (const void *)&net.s6_addr[12],
+		  network, sizeof(network));
 	return conf_value_refuse(why,
 				 "'%s' has bits set behind its prefix length (write \"%s/%u\")",
 				 text, network, v6 ? bits : bits - 96);
