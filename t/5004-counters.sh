@@ -129,6 +129,10 @@ ok 'they are ready' wait_for 15 drover_is_ready
 kill "$LOAD"
 finish "$LOAD"
 expect_stat conns -eq 0
+looked() {
+	[ "$(grep -c '^look' "$T/watch.out")" -ge 20 ]
+}
+wait_for 30 looked
 : >"$T/enough"
 finish "$WATCH"
 is "$STATUS" 0 'a reader saw it all'

@@ -184,12 +184,12 @@ for (1 .. 200) {
 	print $s "GET $ARGV[1] HTTP/1.1\r\nHost: x\r\n\r\n";
 	push @all, $s;
 }
-sleep 60;
+sleep 600;
 EOP
 before=$(pss)
 spawn many perl "$T/many.pl" "127.0.0.1:$PORT" "/memory/size/$BIG"
 MANY=$PID
-ok '200 clients that do not read' wait_stat conns_send -eq 200 20
+ok '200 clients that do not read' wait_stat conns_send -eq 200 60
 ok 'whose buffers are full' wait_stat buffers -gt 12000000
 after=$(pss)
 diag "PSS of the worker: $before kB, with 200 such clients $after kB"

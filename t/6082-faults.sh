@@ -17,7 +17,7 @@ workers = 2
 worker_connections = 2000
 upstream "three" {
     retries = 2
-    deadlines { connect = 300ms  response = 300ms  between = 300ms }
+    deadlines { connect = 1s  response = 1s  between = 1s }
     keepalive { conns = 16 }
     peer "${PEER_AT[a]}" { fail_time = 500ms }
     peer "${PEER_AT[b]}" { fail_time = 500ms }
@@ -26,13 +26,13 @@ upstream "three" {
 upstream "never" {
     retry_budget { percent = 300 }
     retries = 2
-    deadlines { connect = 300ms  response = 300ms  between = 300ms }
+    deadlines { connect = 1s  response = 1s  between = 1s }
     peer "${PEER_AT[a]}" { max_fails = 0 }
     peer "${PEER_AT[b]}" { max_fails = 0 }
     peer "${PEER_AT[c]}" { max_fails = 0 }
 }
 upstream "one" {
-    deadlines { connect = 300ms  response = 300ms  between = 300ms }
+    deadlines { connect = 1s  response = 1s  between = 1s }
     peer "${PEER_AT[a]}" { max_fails = 0 }
 }
 server "s" {
