@@ -14,7 +14,7 @@ worker_connections = 4096
 server "s" {
     listen = { "127.0.0.1:0" }
     access_log = "$T/access.log"
-    deadlines { idle = 2s  header = 2s  send = 2s  min_rate = 1000  min_rate_after = 500ms }
+    deadlines { idle = 4s  header = 4s  send = 2s  min_rate = 1000  min_rate_after = 500ms }
     location "/" { root = "$T/www" }
     location "= /sink" { status = 200 }
 }
@@ -96,12 +96,12 @@ spawn many perl -MIO::Socket::INET -e '
 	<STDIN>;
 	kill STOP => $ARGV[1];
 	syswrite $_, $ask for @s;
-	select undef, undef, undef, 3;
+	select undef, undef, undef, 5;
 	kill CONT => $ARGV[1];
 	my $ok = 0;
 	for (@s) { my $buf = ""; sysread $_, $buf, 1000; $ok += $buf =~ /^HTTP\/1.1 200 / }
 	print "answered $ok\n"' "$TO" "$WORKER"
-finish "$PID" 20
+finish "$PID" 40
 is "$(tail -n 1 "$T/many.out")" 'answered 900' 'requests that came while the worker stood still are answered'
 is_stat responses_2xx $((before + 1800)) 'each with 200'
 
