@@ -358,6 +358,7 @@ guarded() {
 	for pid in $(children_of "$DROVER_PID"); do
 		title=
 		{ IFS= read -r -d '' title <"/proc/$pid/cmdline"; } 2>/dev/null
+		title=${title% } # which libbsd adds to one that is as long as argv[0] was
 		case $title in
 		'drover: worker '*) [ -n "${1:-}" ] && [ "$1" != "$pid" ] || workers+="${title#*worker }, " ;;
 		'drover: standby '*) standbys+="${title#*standby }, " ;;
