@@ -158,9 +158,10 @@ int worker_run(const struct worker_env *env)
 	if (start(w) != 0)
 		return 1;
 	process_name_lines(w);
-	process_set_state(w, WORKER_READY);
+	/* Who is ready is guarded. */
 	if (env->settings->standby)
 		guard_clone(w);
+	process_set_state(w, WORKER_READY);
 	process_say(w, CONTROL_READY, 0);
 	loop_run(w);
 	end(w);
