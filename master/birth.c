@@ -63,7 +63,7 @@ struct sockets {
 };
 
 static _Noreturn void live(const struct child *c, const struct birth *b, int control_fd,
-			   const struct sockets *own)
+			   const struct sockets *own, pid_t master)
 {
 	const struct settings *s = b->gen->settings;
 	struct worker_env env = {
@@ -76,6 +76,7 @@ static _Noreturn void live(const struct child *c, const struct birth *b, int con
 	    .adopt_fd = own->adopt_fd,
 	    .ctl_fd = own->ctl_fd,
 	    .master_uid = geteuid(),
+	    .master_pid = master,
 	    .instance = b->instance,
 	    .listen_fds = c->share.fds,
 	    .listen_ids = c->share.ids,
@@ -139,12 +140,12 @@ int birth_worker(struct child *c, const struct birth *b)
 		goto fail_pair;
 	c->control_fd = pair[0];
 	struct sockets own = open_sockets(c, b);
-	pid_t pid = fork();
+	pid_t master = getpid(), pid = fork();
 
 	if (pid < 0)
 		goto fail_fork;
 	if (pid == 0)
-		live(c, b, pair[1], &own);
+		live(c, b, pair[1], &own, master);
 	close(pair[1]);
 	close_sockets(&own);
 	generation_use(b->gen);

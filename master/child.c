@@ -364,8 +364,14 @@ static enum child_fate has_standby(struct child *c, const struct child_news *n)
 	return FATE_LIVES;
 }
 
+/* A worker that is killed at once may not have named its standby, or not be known itself yet: it is
+ * who speaks that counts. */
 static enum child_fate is_taken(struct child *c, const struct child_news *n)
 {
+	if (n->subject != 0 && n->subject != (uint64_t)c->pid && may_be_standby(c, n->subject)) {
+		c->succeeded = false;
+		c->standby = (pid_t)n->subject;
+	}
 	if (c->succeeded) {
 		c->succeeded = false;
 	} else if (c->standby > 0) {

@@ -38,6 +38,18 @@ void adoption_await(struct worker *w)
 	       (unsigned long long)(s->orphan_us / PROCESS_SECOND_US));
 }
 
+void adoption_check(struct worker *w)
+{
+	uint64_t since_us = w->legacy->drain_us - w->env->settings->orphan_us;
+
+	/* The channel of a dying master closes before its children have another parent. */
+	if (w->row->state == WORKER_DRAINING || getppid() != w->env->master_pid ||
+	    w->clock.now_us < since_us + PROCESS_SECOND_US)
+		return;
+	errlog(ERRLOG_WARN, "the master lives and does not know this worker: draining");
+	w->legacy->drain_us = w->clock.now_us;
+}
+
 /* A new master has come: it drains this worker as one of a generation before. */
 void adoption_accept(struct worker *w)
 {

@@ -135,7 +135,7 @@ static void take_over(struct worker *w)
 		acceptor_stop(&w->acceptor);
 	rearm(w);
 	accesslog_flush(&w->log);
-	process_say(w, CONTROL_TAKEN, 0);
+	process_say(w, CONTROL_TAKEN, (uint64_t)getpid());
 	tell_of_takeover(&t, &box, signal, unserved_us);
 	blackbox_tell(&box, w->clock.now_us);
 	process_name_lines(w);

@@ -135,6 +135,8 @@ static void tick(struct worker *w)
 	bufs_trim(&w->conns.bufs);
 	files_tick(w->http->files, &w->clock);
 	pages_tick(&w->http->pages, w->clock.now_us);
+	if (w->orphan)
+		adoption_check(w);
 }
 
 static uint64_t until(const struct worker *w, uint64_t at_us, uint64_t most)

@@ -32,7 +32,8 @@ enum control_kind {
 	CONTROL_REOPENED,
 	CONTROL_STANDBY, /* arg_us: process id of the standby that was cloned; it is a child of the
 			    master */
-	CONTROL_TAKEN,   /* the standby speaks: it is the worker now */
+	CONTROL_TAKEN, /* the standby speaks: it is the worker now; arg_us: its process id (0: of a
+			  program that does not say) */
 	CONTROL_ALONE, /* draining, and whoever took the connections is gone: CONTROL_DRAIN again */
 	CONTROL_GIVEN, /* arg_us connections were given */
 	CONTROL_ORPHAN, /* worker/orphan.h: to a master that takes over from one that died */
@@ -62,6 +63,7 @@ struct worker_env {
 	int adopt_fd;          /* where a new master connects if this one dies; -1: none */
 	int ctl_fd;            /* where droverctl asks to end connections; -1: none */
 	uid_t master_uid;      /* who may do either, besides root */
+	pid_t master_pid;      /* parent of this process as long as it lives */
 	uint64_t instance;     /* number of this start */
 	const int *listen_fds; /* sockets to accept from; listen_ids[i] is the settings.listeners
 				  index of listen_fds[i] */
