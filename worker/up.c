@@ -302,23 +302,24 @@ static bool is_empty(const struct up *up)
 	return recv(up->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-/* Nothing has come since it became idle. */
+/* Nothing has come since it became idle: neither its end nor what would be taken for the answer to
+ * the next request, and both may have come since epoll was asked. */
 static bool is_quiet(const struct up *up)
 {
-	return (up->flags & (UP_READABLE | UP_PEER_DONE)) == 0 && is_empty(up);
+	return (up->flags & UP_PEER_DONE) == 0 && is_empty(up);
 }
 
-static uint32_t reuse(struct ups *us, uint32_t peer, bool careful)
+static uint32_t reuse(struct ups *us, uint32_t peer)
 {
 	uint32_t u;
 
 	while ((u = us->idle[peer].first) != UP_NONE) {
 		struct up *up = up_at(us, u);
 
-		if (!is_astray(us, up) && (!careful || is_quiet(up))) {
+		if (!is_astray(us, up) && is_quiet(up)) {
 			idle_remove(us, u);
 			up->state = UP_HEAD;
-			up->flags &= UP_READABLE; /* that edge does not come again */
+			up->flags = 0;
 			up->deadline_us = 0;
 			return u;
 		}
@@ -327,9 +328,9 @@ static uint32_t reuse(struct ups *us, uint32_t peer, bool careful)
 	return UP_NONE;
 }
 
-uint32_t up_take(struct ups *us, uint32_t peer, bool fresh, bool careful)
+uint32_t up_take(struct ups *us, uint32_t peer, bool fresh)
 {
-	uint32_t u = fresh ? UP_NONE : reuse(us, peer, careful);
+	uint32_t u = fresh ? UP_NONE : reuse(us, peer);
 
 	return u != UP_NONE ? u : open_new(us, peer);
 }

@@ -161,10 +161,10 @@ uint32_t up_of_event(const struct ups *us, uint64_t data);
 
 /*
  * A connection to the peer: an idle one, or (fresh, or if there is none) a new one in state
- * UP_CONNECT. careful: an idle one is looked at before it is given out, since what is sent on it
- * cannot be sent twice. Returns UP_NONE with errno if there is none to be had.
+ * UP_CONNECT. An idle one that the peer has closed, or said anything on, is not given out but
+ * closed. Returns UP_NONE with errno if there is none to be had.
  */
-uint32_t up_take(struct ups *us, uint32_t peer, bool fresh, bool careful);
+uint32_t up_take(struct ups *us, uint32_t peer, bool fresh);
 
 /* The exchange of a client's record is this connection's from now on, until up_part(), up_release()
  * or up_close(). */

@@ -434,7 +434,7 @@ START_TEST(test_idle)
 	ck_assert_uint_eq(to.us.idle[1].count, KEPT);
 	ck_assert_uint_eq(to.us.idle[0].count, 2);
 	ck_assert_uint_eq(to.cs.row->up_moved, KEPT + 2);
-	u = up_take(&to.us, 0, false, true);
+	u = up_take(&to.us, 0, false);
 	ck_assert_uint_ne(u, UP_NONE);
 	ck_assert_uint_eq(up_at(&to.us, u)->requests, 3);
 	ck_assert_int_eq(up_at(&to.us, u)->state, UP_HEAD);

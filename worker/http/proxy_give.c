@@ -22,12 +22,6 @@ static bool is_idempotent(unsigned method)
 	       method == HTTP_PUT || method == HTTP_DELETE;
 }
 
-/* A body is not kept: once some of it has been sent the request cannot be sent again. */
-static bool may_be_sent_twice(const struct http_request *req)
-{
-	return is_idempotent(req->method) && !req->chunked && req->content_length == 0;
-}
-
 const char *proxy_address_of(const struct conn_row *row, char text[INET6_ADDRSTRLEN])
 {
 	if (row->family == 4)
@@ -86,7 +80,7 @@ static int write_head(struct http *h, uint32_t i, const char *base, const struct
 	int len;
 
 	if (!up->fcgi.on)
-		return forward_request(h->reply.text, PROXY_HEAD_MOST, &f);
+		return forward_request(h->reply.text, REPLY_TEXT_SIZE, &f);
 	len = forward_request(h->reply.text + PROXY_HEAD_MOST, REPLY_TEXT_SIZE - PROXY_HEAD_MOST,
 			      &f);
 	return len < 0 ? -1 : fastcgi_write_head(h, i, base, ctx, up, (size_t)len);
@@ -120,9 +114,10 @@ void proxy_await(struct http *h, uint32_t i, struct up *up)
 		proxy_set_deadline(h, up, 0);
 }
 
-/* Gives the request to the connection u. begins: a session with its peer. */
-static bool give(struct http *h, uint32_t i, const char *base, const struct reply_ctx *ctx,
-		 uint32_t u, unsigned tries, bool begins)
+/* Gives the request to the connection u. begins: a session with its peer. Returns 0, or the status
+ * of why not. */
+static int give(struct http *h, uint32_t i, const char *base, const struct reply_ctx *ctx,
+		uint32_t u, unsigned tries, bool begins)
 {
 	struct up *up = up_at(h->ups, u);
 	struct iovec iov = {h->reply.text, 0};
@@ -137,15 +132,17 @@ static bool give(struct http *h, uint32_t i, const char *base, const struct repl
 	if (tries > 1)
 		board_add(&peer_traffic(h->ups, up->peer)->retries, 1);
 	len = write_head(h, i, base, ctx, up);
-	if (len >= 0) {
-		iov.iov_len = (size_t)len;
-		if (proxy_write(h, up, &iov, 1)) {
-			proxy_await(h, i, up);
-			return true;
-		}
+	if (len < 0) {
+		up_close(h->ups, u);
+		return 431;
 	}
-	up_close(h->ups, u);
-	return false;
+	iov.iov_len = (size_t)len;
+	if (!proxy_write(h, up, &iov, 1)) {
+		up_close(h->ups, u);
+		return 503;
+	}
+	proxy_await(h, i, up);
+	return 0;
 }
 
 /* An answer of our own, in place of the peer's. */
@@ -205,7 +202,7 @@ static enum step attempt(struct http *h, uint32_t i, const char *base, const str
 			 uint32_t avoid, unsigned tries, bool fresh)
 {
 	const struct upstream *pool = &h->settings->upstreams[ctx->location->upstream];
-	bool careful = !may_be_sent_twice(&h->req), begins;
+	bool begins;
 
 	if (pool->queue_size != 0 && proxy_must_wait(h, i, ctx->location->upstream))
 		return proxy_wait(h, i, ctx->location->upstream, tries) ? STEP_AGAIN
@@ -225,10 +222,12 @@ static enum step attempt(struct http *h, uint32_t i, const char *base, const str
 		proxy_wait_over(h, i, peer < BALANCE_FULL ? QUEUE_GIVEN : QUEUE_LEFT);
 		if (peer >= BALANCE_FULL)
 			return nobody(h, i, base, pool);
-		u = up_take(h->ups, peer, fresh, careful);
-		if (u != UP_NONE)
-			return give(h, i, base, ctx, u, tries, begins) ? STEP_AGAIN
-								       : fail(h, i, base, 500);
+		u = up_take(h->ups, peer, fresh);
+		if (u != UP_NONE) {
+			int refused = give(h, i, base, ctx, u, tries, begins);
+
+			return refused == 0 ? STEP_AGAIN : fail(h, i, base, refused);
+		}
 		peer_unreserve(h->ups);
 		if (errno == ENOBUFS || errno == EMFILE || errno == ENFILE)
 			return fail(h, i, base, 503);
