@@ -234,7 +234,9 @@ my ($closed, $kept) = (0, 0);
 for my $c (@conns) {
 	next_piece($c) while @{$c->{out}};
 	go_on($c, 1);
-	my $between = $o{m} && $c->{closing} && length $c->{in} == $c->{at};
+	# One that has not asked for anything has but a moment to do so.
+	my $unasked = $c->{kind} eq 'fresh' && $c->{in} eq '';
+	my $between = $o{m} && ($unasked || $c->{closing} && length $c->{in} == $c->{at});
 	difference($c, sprintf '%d answers of %d, then the end', $c->{answers}, $c->{total}) if @{$c->{want}} && !$between;
 	difference($c, 'closed, which nobody announced') if $c->{eof} && !$c->{closing} && !$o{m};
 	if ($c->{closing} || $c->{eof}) {
