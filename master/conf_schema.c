@@ -311,7 +311,7 @@ static const struct conf_option upstream[] = {
     {CHOICE_ENUM("balance", upstream, balance, balance, "round_robin", balances)},
     {OWN("hash", NULL)},
     {COUNT("retries", upstream, retries, "1", 0, 100)},
-    {SIZE32("max_head", upstream, max_head, "32k", 1 * KIB, 60 * KIB)},
+    {SIZE32("max_head", upstream, max_head, "32k", 1 * KIB, 32 * KIB)},
     {DURATION("eject_max", upstream, eject_max_us, "5m", DAY)},
     {COUNT("error_rate", upstream, error_rate, "0", 0, 100)},
     {DURATION("error_window", upstream, error_window_us, "10s", DAY)},

@@ -37,6 +37,12 @@ server "site" {
     location "/empty" { proxy = "$PEER_empty" }
     location "/append/" { proxy = "one"  rewrite = "/"  forwarded = append  forwarded_form = rfc7239 }
 }
+server "big" {
+    listen = { "127.0.0.1:0" }
+    limits { max_header = 60k }
+    location "/" { proxy = "one" }
+    location "/more/" { proxy = "one"  rewrite = "/"  request_header "X-More" { value = "$(printf '%08000d' 0)" } }
+}
 EOF
 fds_mark
 
@@ -113,6 +119,14 @@ post '5\r\nhello\r\n0\r\nX Sum: 7\r\n\r\n'
 like "$REPLY" '^HTTP/1.1 400 ' 'malformed: 400'
 post "5\\r\\nhello\\r\\n0\\r\\nX-Sum: $(printf '%09000d' 0)\\r\\n\\r\\n"
 like "$REPLY" '^HTTP/1.1 400 ' 'too long: 400'
+# Heads as large as they may come.
+AT="127.0.0.1:$(port_of 4)"
+get /echo -H "X-Big: $(printf '%055000d' 0)"
+is "$STATUS $(said X-Big "$T/body" | wc -c)" '200 55001' 'a head of 55,000 bytes'
+get /more/echo -H "X-Big: $(printf '%045000d' 0)"
+is "$STATUS $(said X-More "$T/body" | wc -c)" '200 8001' 'with 8,000 more'
+got 'with more than may be' /more/echo 431 - -H "X-Big: $(printf '%059000d' 0)"
+AT=
 fds_check 2
 for p in $PID_one $PID_slow $PID_fold $PID_long $PID_name $PID_empty; do kill "$p"; finish "$p"; done
 done_testing
