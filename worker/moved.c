@@ -464,6 +464,9 @@ int moved_read(const char *message, size_t len, size_t *off, struct moved_record
 	*off = end;
 	if (more < 0)
 		return -1;
+	/* What is said of a connection to a peer that there is not counts for nothing. */
+	if (r->up.state == UP_FREE)
+		r->up = (struct up){.state = UP_FREE};
 	return understood && sane(r);
 }
 
