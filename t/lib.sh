@@ -27,6 +27,7 @@ set -u
 LC_ALL=C
 export LC_ALL
 unset COLUMNS # droverctl fits its lines to it
+unset PYTHONUNBUFFERED # a line that somebody waits for is to come as a whole, not word by word
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=${BUILD:-$ROOT/build}
 case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
