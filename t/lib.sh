@@ -170,10 +170,13 @@ expect_file() {
 	if wait_for "${2:-10}" test -s "$1"; then pass "${1##*/} is there"; else fail "${1##*/} is there"; fi
 }
 
-# spawn NAME CMD...: in the background, output to $T/NAME.out and $T/NAME.err; sets PID.
+# spawn NAME CMD...: in the background, output to $T/NAME.out and $T/NAME.err; sets PID. The files are there, and empty, when it
+# returns: who waits for a line must not find that of a process before.
 spawn() {
 	local name=$1
 	shift
+	: >"$T/$name.out"
+	: >"$T/$name.err"
 	"$@" >"$T/$name.out" 2>"$T/$name.err" 9<&- &
 	PID=$!
 	PIDS+=("$PID")
@@ -343,7 +346,8 @@ worker_pids() {
 drover_is_ready() {
 	local wanted ready
 	is_gone "$DROVER_PID" && return 1
-	wanted=$(stat_of master.workers_wanted) || return 1
+	# Not the board that one before has left.
+	[ "$(stat_of master.pid)" = "$DROVER_PID" ] && wanted=$(stat_of master.workers_wanted) || return 1
 	ready=$(worker_pids 2>/dev/null | wc -l)
 	[ "$wanted" -gt 0 ] && [ "$ready" -eq "$wanted" ]
 }
