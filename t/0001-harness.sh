@@ -19,7 +19,9 @@ log() { echo "2026-01-01T00:00:00.000Z $1 $$ - $2" >&2; }
 [ "$FAKE" != bad_exit ] || trap 'exit 3' TERM
 [ "$FAKE" != deaf ] || trap '' TERM
 [ "$FAKE" != ok ] || trap 'exit 0' TERM
-printf 'master.workers_wanted 2\nfds 12\nrequests 0\nserver.a.requests 4\n' >"$run/stats"
+pid=$$
+[ "$FAKE" != before ] || pid=1
+printf 'master.pid %d\nmaster.workers_wanted 2\nfds 12\nrequests 0\nserver.a.requests 4\n' "$pid" >"$run/stats"
 printf '0\t0\t11\tready\t1\t0\t0\t5\n1\t0\t12\tready\t1\t0\t0\t5\n' >"$run/workers"
 [ "$FAKE" != half ] || sed -i 's/12\tready/12\tstarting/' "$run/workers"
 printf '127.0.0.1:4711\t0\t128\t0\t0\n[::1]:4712\t0\t128\t0\t0\n' >"$run/listeners"
@@ -139,6 +141,9 @@ like "$TAP" 'error [0-9]+ - cannot' "its log is shown"
 red "a worker that never becomes ready" half 'not ok 1 - drover starts' <<<'START_SECONDS=1
 start_drover
 done_testing'
+red "a board that one before has left" before 'not ok 1 - drover starts' <<<'START_SECONDS=1
+start_drover
+done_testing'
 red "a bad exit status" bad_exit 'not ok 1 - drover stops with status 0' <<<'start_drover
 done_testing'
 red "a daemon that does not stop" deaf 'not ok 1 - drover stops with status 0' <<<'start_drover
@@ -176,7 +181,8 @@ spawn three bash -c 'echo out; exit 3'
 finish "$PID"
 is "$STATUS" 3 "STATUS"
 is "$(cat "$T/three.out")" out "the output"
-spawn sleeper sleep 1000
+spawn three sleep 1000
+is "$(cat "$T/three.out")" '' "not that of one before"
 # Before that it is a shell, which may lose a signal.
 is_sleep() { [ "$(cat "/proc/$PID/comm")" = sleep ]; }
 wait_for 5 is_sleep
