@@ -143,16 +143,16 @@ static struct location location = {
 
 static struct http_request parsed;
 
-static struct cgi_request request(void)
+static struct cgi_request request_of(const char *client)
 {
 	const struct http_limits limits = {4096, 4096, 100};
 	enum http_refusal why;
 	uint32_t scanned = 0;
 
-	ck_assert_int_eq(http_parse(CLIENT, strlen(CLIENT), &limits, &scanned, &parsed, &why), 1);
+	ck_assert_int_eq(http_parse(client, strlen(client), &limits, &scanned, &parsed, &why), 1);
 	return (struct cgi_request){.head = PEER,
 				    .head_len = strlen(PEER),
-				    .base = CLIENT,
+				    .base = client,
 				    .req = &parsed,
 				    .location = &location,
 				    .script = "/a.php",
@@ -197,7 +197,7 @@ static void list(const char *text, size_t len, char *out)
 
 START_TEST(test_request)
 {
-	struct cgi_request c = request();
+	struct cgi_request c = request_of(CLIENT);
 	char out[4096], lines[4096];
 	size_t len;
 	int n = cgi_write_request(out, sizeof out, &c);
@@ -247,7 +247,7 @@ END_TEST
 /* Lengths of more than a byte, and a root that is all. */
 START_TEST(test_long)
 {
-	struct cgi_request c = request();
+	struct cgi_request c = request_of(CLIENT);
 	struct location l = {.root = "/", .split_path = ".php"};
 	char script[1001], out[8192], lines[8192];
 	size_t len;
@@ -270,6 +270,35 @@ START_TEST(test_long)
 }
 END_TEST
 
+/* What REQUEST_URI is of each form of a target. */
+static const struct {
+	const char *target, *uri;
+} targets[] = {
+    {"/a?x", "/a?x"},
+    {"/a?", "/a?"},
+    {"http://h.example/a?x", "/a?x"},
+    {"http://h.example/", "/"},
+    {"http://h.example", "/"},
+    {"http://h.example?x=1", "/?x=1"},
+};
+
+START_TEST(test_target)
+{
+	char client[256], out[4096], lines[4096], uri[64];
+	struct cgi_request c;
+	size_t len;
+
+	snprintf(client, sizeof client, "GET %s HTTP/1.1\r\nHost: h.example\r\n\r\n",
+		 targets[_i].target);
+	c = request_of(client);
+	ck_assert_int_gt(cgi_write_request(out, sizeof out, &c), 32);
+	len = (size_t)(unsigned char)out[20] << 8 | (unsigned char)out[21];
+	list(out + 24, len, lines);
+	snprintf(uri, sizeof uri, "\nREQUEST_URI=%s\n", targets[_i].uri);
+	ck_assert_ptr_nonnull(strstr(lines, uri));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("cgi");
@@ -282,6 +311,7 @@ int main(void)
 	tcase_add_loop_test(c, test_strict, 0, ROWS(strict));
 	tcase_add_test(c, test_request);
 	tcase_add_test(c, test_long);
+	tcase_add_loop_test(c, test_target, 0, ROWS(targets));
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

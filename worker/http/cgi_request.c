@@ -265,7 +265,7 @@ static void put_request(struct out *o, const struct cgi_request *c)
 
 	uri.len = (size_t)(end - uri.p);
 	put_made(o, "REQUEST_METHOD", SPAN(c->base, req->method_text));
-	put_made(o, "REQUEST_URI", req->path.len > 0 ? uri : TEXT("/"));
+	put_pair(o, "REQUEST_URI", req->path.len > 0 ? TEXT("") : TEXT("/"), uri);
 	put_made(o, "QUERY_STRING", SPAN(c->base, req->query));
 	if (c->body || req->has_length)
 		put_number(o, "CONTENT_LENGTH", req->content_length);
