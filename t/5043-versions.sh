@@ -97,6 +97,7 @@ for daemon in this next; do
 		[ "$sent" = "$before" ]
 	}
 	wait_for 10 at_rest
+	wait_stat "listener.127.0.0.1:$PORT.queue" -eq 0
 	agree "$daemon: alive"
 	like "$(cat "$T/said.$other")" $'\tstate=linger|\tlinger\t' "$daemon, read by $other: states by their names"
 	is "$("$T/$other/droverctl" -r "$RUN" -H stat requests server.one.requests server.two.responses_4xx | cut -f 2 | tr '\n' ' ')" '3 2 1 ' \
