@@ -35,12 +35,19 @@ upstream "long" {
     peer "$PEER_b" { max_fails = 1  fail_time = 1h }
     peer "$PEER_c" { max_fails = 1  fail_time = 1h }
 }
+upstream "last" {
+    retries = 1
+    peer "$PEER_a" { max_fails = 1  fail_time = 1h }
+    peer "$PEER_b" { max_fails = 1  fail_time = 1h }
+    peer "$PEER_c" { max_fails = 1  fail_time = 1h }
+}
 server "site" {
     listen = { "127.0.0.1:0" }
     location "/" { proxy = "rows" }
     location "/rate/" { proxy = "rate" }
     location "/slow/" { proxy = "slow" }
     location "/long/" { proxy = "long" }
+    location "/last/" { proxy = "last" }
 }
 EOT
 
@@ -73,18 +80,23 @@ gone=$(ctl upstreams -H | awk -F '\t' '$1 == "rows" && $3 == "ejected"' | wc -l)
 cmp_ok "$gone" -le 2 'at least one of three is kept'
 for peer in a b c; do feels "$peer" serve; done
 
-# Two were left alone for long and are well by now; when the last one fails, they serve.
+# Two have been left alone, and the last one fails.
 for peer in a b; do feels "$peer" serve drop; done
+answers /last/ 12 >/dev/null
 answers /long/ 12 >/dev/null
-for peer in "$PEER_a" "$PEER_b"; do expect_state long "$peer" ejected; done
 since=${EPOCHREALTIME/./}
-for peer in a b; do feels "$peer" serve; done
-is "$(answers /long/ 12)" 'c:12' 'they are left alone'
-# One that has failed in the last second would not be tried.
+for peer in a b; do
+	eval "address=\$PEER_$peer"
+	expect_state last "$address" ejected
+	expect_state long "$address" ejected
+	feels "$peer" serve
+done
+is "$(answers /last/ 12)" 'c:12' 'they are left alone'
+feels c serve drop
+like "$(answers /last/ 1)" '^[ab]:1$' 'a request that the last one fails goes to one of them'
+# Those that have failed in the last second do not come back yet, others do.
 long_enough() { [ $((${EPOCHREALTIME/./} - since)) -gt 1100000 ]; }
 wait_for 10 long_enough
-feels c serve drop
-is "$(answers /long/ 3 | grep -o '[ab]:' | wc -l)" 1 'a request that the last one fails goes to one of them'
 wait_for 10 others_serve
 is "$(answers /long/ 12)" 'a:6 b:6' 'which take its place'
 expect_state long "$PEER_c" ejected
