@@ -118,16 +118,26 @@ TAKEN=
 # No more leaves: three looks say the same.
 full() {
 	local last=$TAKEN
-	TAKEN=$(ctl conns -j | perl -MJSON::PP -0777 -ne 'print decode_json($_)->{conns}[0]{out}')
+	TAKEN=$(ctl conns -j | perl -MJSON::PP -0777 -ne 'print decode_json($_)->{conns}[0]{out} // ""')
 	[ "$TAKEN" = "$last" ] && same=$((same + 1)) || same=0
 	[ $same -ge 3 ]
 }
 wait_for 10 full
 diag "the sockets take $TAKEN bytes"
 done_is probe $BIG
-SIZE=$(((TAKEN + 30000) / 16 * 16))
-slow memory "/memory/size/$SIZE"
-ok 'memory: the peer is free while the client is not done' wait_for 10 sending 0
+# Which is not the same each time: the next answer is as large as the sockets of the one before show.
+for try in 1 2 3 4 5 6 7 8; do
+	SIZE=$(((TAKEN + 30000) / 16 * 16))
+	slow memory "/memory/size/$SIZE"
+	wait_for 2 sending 0 && break
+	TAKEN=
+	wait_for 2 full
+	diag "$SIZE bytes were not right: the sockets take ${TAKEN:-all of them}"
+	: "${TAKEN:=$((SIZE + 30000))}"
+	done_is memory $SIZE
+	rm "$T/memory.go"
+done
+ok 'memory: the peer is free while the client is not done' sending 0
 done_is memory $SIZE
 # A file that is full: the peer waits, and nothing is lost.
 slow little "/little/chunked/$BIG"
