@@ -68,24 +68,30 @@ static int open_reserve(void)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static int watch(struct acceptor *a)
-{
-	for (uint32_t k = 0; k < a->env->listen_count; k++) {
-		struct epoll_event e = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u64 = a->tag | k};
-
-		if (epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, a->env->listen_fds[k], &e) != 0 &&
-		    errno != EEXIST)
-			return -1;
-	}
-	a->watching = true;
-	return 0;
-}
-
 static void unwatch(struct acceptor *a)
 {
 	for (uint32_t k = 0; k < a->env->listen_count && a->watching; k++)
 		(void)epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, a->env->listen_fds[k], NULL);
 	a->watching = false;
+}
+
+/* All of them or none: one that is watched while accepting pauses would be told of without end. */
+static int watch(struct acceptor *a)
+{
+	a->watching = true;
+	for (uint32_t k = 0; k < a->env->listen_count; k++) {
+		struct epoll_event e = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u64 = a->tag | k};
+
+		if (epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, a->env->listen_fds[k], &e) != 0 &&
+		    errno != EEXIST) {
+			int saved = errno;
+
+			unwatch(a);
+			errno = saved;
+			return -1;
+		}
+	}
+	return 0;
 }
 
 int acceptor_init(struct acceptor *a, struct conns *cs, const struct worker_env *env, int epoll_fd,
