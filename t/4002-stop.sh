@@ -34,8 +34,10 @@ not_running() {
 	! state_is running
 }
 
+# By the kernel: who is let into the queue of a socket at which nobody accepts would wait for the end of the drain.
 refused() {
-	! curl -sS -m 2 "http://127.0.0.1:$PORT/" >/dev/null 2>&1
+	curl -sS -m 2 "${1:-http://127.0.0.1:$PORT/}" "${@:2}" >/dev/null 2>&1
+	[ $? -eq 7 ]
 }
 
 for signal in TERM QUIT; do
@@ -49,6 +51,7 @@ for signal in TERM QUIT; do
 	kill -$signal "$pid"
 	ok "$signal: stopping" wait_for 5 state_is stopping
 	ok "$signal: nobody is let in any more" wait_for 10 refused
+	ok "$signal: nor by the unix socket" refused http://site/ --unix-socket "$T/s"
 	ok "$signal: but it is still there" kill -0 "$pid"
 	printf 'te\r\n\r\n' >&5
 	like "$(timeout 10 cat <&5)" $'Connection: close\r\n.*hello$' "$signal: a request under way is answered"
@@ -127,10 +130,39 @@ cmp_ok $(($(now_ms) - before)) -ge 900 'lame duck: it ends when its time is over
 # droverctl, and a group of sockets.
 site 'drain = 5s' 'reuseport = true'
 start_drover
-ok 'droverctl stop' ctl stop
+half 5
+expect_stat conns -eq 1
+spawn stop "$BUILD/droverctl" -r "$RUN" stop
+STOP=$PID
+ok 'a group of sockets: nobody is let in any more' wait_for 10 refused
+printf 'te\r\n\r\n' >&5
+like "$(timeout 10 cat <&5)" $'Connection: close\r\n.*hello$' 'a request under way is answered'
+exec 5>&-
+finish "$STOP"
+is "$STATUS" 0 'droverctl stop'
 finish "$DROVER_PID"
 is "$STATUS" 0 'status 0'
 DROVER_PID=
+
+# A worker that dies meanwhile: its standby goes on with what there is, and listens no more either.
+WORKERS=1 site 'drain = 30s'
+start_drover
+wait_for 10 guarded || die 'the worker has a standby'
+half 5
+expect_stat conns -eq 1
+pid=$DROVER_PID worker=$(worker_pids)
+DROVER_PID=
+kill -TERM "$pid"
+ok 'nobody is let in any more' wait_for 10 refused
+allow_log "worker 0 \\(pid $worker, generation 1\\) killed by signal 9"
+kill -KILL "$worker"
+expect_stat takeovers -eq 1
+ok 'nor by the standby' refused
+printf 'te\r\n\r\n' >&5
+like "$(timeout 10 cat <&5)" $'Connection: close\r\n.*hello$' 'which answers the request under way'
+exec 5>&-
+finish "$pid" 10
+is "$STATUS" 0 'status 0'
 
 # While reloading: the reload is given up and says so. An old worker that stands still keeps its half of the slot, so that the
 # next reload has to wait for it.

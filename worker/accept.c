@@ -94,15 +94,23 @@ static int watch(struct acceptor *a)
 	return 0;
 }
 
-int acceptor_init(struct acceptor *a, struct conns *cs, const struct worker_env *env, int epoll_fd,
-		  uint64_t tag)
+void acceptor_init_stopped(struct acceptor *a, struct conns *cs, const struct worker_env *env,
+			   int epoll_fd, uint64_t tag)
 {
 	*a = (struct acceptor){.cs = cs,
 			       .env = env,
 			       .epoll_fd = epoll_fd,
 			       .tag = tag,
 			       .reserve_fd = open_reserve(),
+			       .stopped = true,
 			       .batch = 1};
+}
+
+int acceptor_init(struct acceptor *a, struct conns *cs, const struct worker_env *env, int epoll_fd,
+		  uint64_t tag)
+{
+	acceptor_init_stopped(a, cs, env, epoll_fd, tag);
+	a->stopped = false;
 	return watch(a);
 }
 
@@ -319,4 +327,12 @@ void acceptor_stop(struct acceptor *a)
 	unwatch(a);
 	a->stopped = true;
 	a->resume_us = 0;
+}
+
+void acceptor_give_up(struct acceptor *a)
+{
+	if (a->reserve_fd < 0)
+		a->reserve_fd = open_reserve();
+	for (uint32_t k = 0; k < a->env->listen_count && a->reserve_fd >= 0; k++)
+		(void)dup3(a->reserve_fd, a->env->listen_fds[k], O_CLOEXEC);
 }

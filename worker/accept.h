@@ -45,6 +45,10 @@ struct acceptor {
 int acceptor_init(struct acceptor *a, struct conns *cs, const struct worker_env *env, int epoll_fd,
 		  uint64_t tag);
 
+/* The same for a worker that accepts no more. */
+void acceptor_init_stopped(struct acceptor *a, struct conns *cs, const struct worker_env *env,
+			   int epoll_fd, uint64_t tag);
+
 /* Takes the next connection of listening socket k. Returns its record, or CONN_NONE if there is
  * none now (or accepting has paused). */
 uint32_t acceptor_take(struct acceptor *a, uint32_t k);
@@ -61,6 +65,13 @@ uint64_t acceptor_wait_us(const struct acceptor *a, uint64_t most);
 
 /* No more connections from here on. */
 void acceptor_stop(struct acceptor *a);
+
+/*
+ * Gives the listening sockets up, once stopped: where no other process has them, the kernel refuses
+ * clients instead of having them wait for nobody. The numbers in env stay taken, since the standby
+ * goes by them, too.
+ */
+void acceptor_give_up(struct acceptor *a);
 void acceptor_free(struct acceptor *a);
 
 #endif

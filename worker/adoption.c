@@ -64,7 +64,7 @@ void adoption_accept(struct worker *w)
 	    .row = e->row,
 	    .standby = standby_lives(w->standby_fd) ? (uint32_t)w->standby : 0,
 	    .draining = draining,
-	    .sockets = e->listen_count,
+	    .sockets = w->legacy->deaf ? 0 : e->listen_count,
 	    .started_us = w->row->started_us,
 	    .until_us = draining ? w->legacy->drain_us : 0,
 	    .drain_us = e->settings->drain_us,

@@ -40,6 +40,15 @@ static void accept_the_rest(struct worker *w)
 	}
 }
 
+/* Whoever else has the sockets goes on accepting; if nobody has, clients are refused. */
+static void stop_listening(struct worker *w)
+{
+	if (w->legacy->final && !w->legacy->deaf)
+		accept_the_rest(w);
+	w->legacy->deaf = true;
+	acceptor_give_up(&w->acceptor);
+}
+
 /* The connections of a draining worker have nowhere to go: the master is asked for another
  * successor. */
 static void be_alone(struct worker *w)
@@ -86,8 +95,9 @@ void drain_obey(struct worker *w, uint64_t deadline_us, bool final, int successo
 		w->legacy->final = final;
 		board_set(&w->row->drain_us, w->clock.now_us);
 		process_set_state(w, WORKER_DRAINING);
-		if (final)
-			accept_the_rest(w);
+		/* From an orphan the next master gets its sockets. */
+		if (!w->orphan)
+			stop_listening(w);
 	}
 	if (begins || w->alone_us != 0)
 		send_away(w, successor_fd);
@@ -97,8 +107,8 @@ void drain_obey(struct worker *w, uint64_t deadline_us, bool final, int successo
 
 void drain_resume(struct worker *w)
 {
-	if (w->legacy->final)
-		accept_the_rest(w);
+	if (w->legacy->final || w->legacy->deaf)
+		stop_listening(w);
 	be_alone(w);
 }
 

@@ -126,13 +126,14 @@ static void take_over(struct worker *w)
 	takeover_rebuild(&w->conns, unserved_us, &t);
 	close_strays(w);
 	w->http->files = files_new(w->env->settings, &w->conns.files, w->row);
-	if (w->http->files == NULL ||
-	    acceptor_init(&w->acceptor, &w->conns, w->env, w->epoll_fd, TAG_LISTEN) != 0)
+	if (w->http->files == NULL)
+		_exit(1);
+	if (draining)
+		acceptor_init_stopped(&w->acceptor, &w->conns, w->env, w->epoll_fd, TAG_LISTEN);
+	else if (acceptor_init(&w->acceptor, &w->conns, w->env, w->epoll_fd, TAG_LISTEN) != 0)
 		_exit(1);
 	/* An orphan had stopped looking there, and will find out again. */
 	(void)process_watch_control(w);
-	if (draining)
-		acceptor_stop(&w->acceptor);
 	rearm(w);
 	accesslog_flush(&w->log);
 	process_say(w, CONTROL_TAKEN, (uint64_t)getpid());

@@ -41,7 +41,7 @@ int orphan_introduce(int fd, const struct worker_env *env, const struct orphan_h
 {
 	if (send_one(fd, hello, sizeof *hello, -1) != 0)
 		return -1;
-	for (uint32_t k = 0; k < env->listen_count; k++) {
+	for (uint32_t k = 0; k < hello->sockets; k++) {
 		const struct listener *l = &env->settings->listeners[env->listen_ids[k]];
 		struct orphan_socket s = {.msg = {.kind = CONTROL_SOCKET,
 						  .generation = env->generation,

@@ -44,7 +44,7 @@ struct orphan_socket {
  * for a short while at most; or -1: there is none. */
 int orphan_accept(int listen_fd, uid_t master);
 
-/* Sends hello and sockets. Returns 0, or -1 with errno. */
+/* Sends hello and as many sockets as it says: all, or none. Returns 0, or -1 with errno. */
 int orphan_introduce(int fd, const struct worker_env *env, const struct orphan_hello *hello);
 
 /* From now on TERM ends an orphan politely, as it ends a master; or is ignored again. */

@@ -52,6 +52,7 @@ struct legacy {
 	uint64_t drain_us; /* CLOCK_MONOTONIC, of a drain, or when an orphan drains; 0: neither */
 	struct outcome before; /* when the drain began */
 	bool final;            /* drained as CONTROL_FINAL */
+	bool deaf;             /* the listening sockets were given up */
 	bool lame_duck;
 };
 
