@@ -100,6 +100,10 @@ expect_stat expired_request -eq 2 8
 finish "$PID"
 like "$(cat "$T/whole.out")" 'reset 1' 'and a response that takes longer is cut'
 
+ask "$WHOLE" 'GET /a.txt HTTP/1.1\r\nHost: x\r\n' -w 5
+like "$REPLY" '^HTTP/1.1 408 ' 'and it cuts the wait for a head'
+is_stat expired_request 3 'counted likewise'
+
 # A client that does not close its side after ours.
 ask "127.0.0.1:$PORT" "GET /a.txt HTTP/1.1\r\nHost: x\r\nG@T / HTTP/1.1\r\n\r\n" -w 3
 expect_stat conns -eq 0

@@ -346,7 +346,8 @@ static uint64_t deadline_of(const struct conns *cs, uint32_t i, enum conn_state 
 	}
 	if (state == CONN_RESPOND)
 		at = 0;
-	if ((state == CONN_BODY || state == CONN_RESPOND || state == CONN_SEND) &&
+	if ((state == CONN_HEAD || state == CONN_BODY || state == CONN_RESPOND ||
+	     state == CONN_SEND) &&
 	    request_us != 0) {
 		uint64_t limit = conn_request_limit(cs, i);
 
@@ -405,6 +406,17 @@ void conn_set_state(struct conns *cs, uint32_t i, enum conn_state state)
 	cs->conn[i].rate_bytes = state == CONN_BODY ? row->bytes_in : cs->conn[i].progress;
 }
 
+void conn_begin_request(struct conns *cs, uint32_t i)
+{
+	struct conn_row *row = conn_row(cs, i);
+	uint64_t limit = conn_deadlines(cs, i)->at_us[DEADLINE_REQUEST];
+
+	board_set(&row->request_us, cs->clock->now_us);
+	row->limit_ms = 0;
+	if (limit != 0)
+		board_set(&row->deadline_us, sooner(row->deadline_us, row->request_us + limit));
+}
+
 void conn_extend(struct conns *cs, uint32_t i)
 {
 	board_set(&conn_row(cs, i)->deadline_us,
@@ -453,10 +465,10 @@ enum deadline conn_due(const struct conns *cs, uint32_t i)
 		return DEADLINES_COUNT;
 	if (row->state == CONN_IDLE && cs->conn[i].max_age_us != 0 && cs->conn[i].max_age_us <= now)
 		return DEADLINE_MAX_AGE;
-	if (row->state == CONN_BODY || row->state == CONN_SEND) {
+	if (row->state == CONN_HEAD || row->state == CONN_BODY || row->state == CONN_SEND) {
 		uint64_t limit = conn_request_limit(cs, i);
 
-		if (limit != 0 && row->request_us + limit <= now)
+		if (limit != 0 && row->request_us != 0 && row->request_us + limit <= now)
 			return DEADLINE_REQUEST;
 	}
 	return conn_state_deadline((enum conn_state)row->state);

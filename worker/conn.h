@@ -215,6 +215,10 @@ void conn_set_deadline(struct conns *cs, uint32_t i, uint64_t at_us);
  * and what its client asked for; 0 = no limit. */
 uint64_t conn_request_limit(const struct conns *cs, uint32_t i);
 
+/* The first byte of a request is there: the time that it may take runs from now on, and ends the
+ * wait for its head, too. */
+void conn_begin_request(struct conns *cs, uint32_t i);
+
 /* The state goes on: its deadline begins anew. */
 void conn_extend(struct conns *cs, uint32_t i);
 

@@ -174,6 +174,44 @@ START_TEST(test_request_deadline)
 }
 END_TEST
 
+/* Nor by that of its head, which on a new connection began before the request. */
+START_TEST(test_request_deadline_in_head)
+{
+	static const enum conn_state to_idle[] = {CONN_RESPOND, CONN_IDLE, CONN_FREE};
+	uint64_t header;
+	uint32_t i;
+
+	servers[1].deadlines.at_us[DEADLINE_HEADER] = 8000000;
+	servers[1].deadlines.at_us[DEADLINE_REQUEST] = 3000000;
+	header = START_US + 8000000;
+	i = open_one();
+	ck_assert_uint_eq(conn_row(&cs, i)->deadline_us, header);
+	now.now_us += 4000000;
+	ck_assert_int_eq(conn_due(&cs, i), DEADLINES_COUNT);
+	conn_begin_request(&cs, i);
+	ck_assert_uint_eq(conn_row(&cs, i)->deadline_us, now.now_us + 3000000);
+	now.now_us += 3000000;
+	ck_assert_int_eq(conn_due(&cs, i), DEADLINE_REQUEST);
+	/* What is left of the head's time counts if it is less. */
+	i = open_one();
+	header = now.now_us + 8000000;
+	now.now_us += 6000000;
+	conn_begin_request(&cs, i);
+	ck_assert_uint_eq(conn_row(&cs, i)->deadline_us, header);
+	now.now_us = header;
+	ck_assert_int_eq(conn_due(&cs, i), DEADLINE_HEADER);
+	/* A later request has both from its first byte. */
+	i = open_one();
+	conn_begin_request(&cs, i);
+	go(i, to_idle);
+	conn_row(&cs, i)->request_us = 0;
+	now.now_us += 500000;
+	conn_set_state(&cs, i, CONN_HEAD);
+	conn_begin_request(&cs, i);
+	ck_assert_uint_eq(conn_row(&cs, i)->deadline_us, now.now_us + 3000000);
+}
+END_TEST
+
 START_TEST(test_max_age)
 {
 	static const enum conn_state to_idle[] = {CONN_RESPOND, CONN_IDLE, CONN_FREE};
@@ -379,6 +417,7 @@ int main(void)
 	tcase_add_test(c, test_row);
 	tcase_add_loop_test(c, test_deadline, 0, sizeof deadline_rows / sizeof deadline_rows[0]);
 	tcase_add_test(c, test_request_deadline);
+	tcase_add_test(c, test_request_deadline_in_head);
 	tcase_add_test(c, test_max_age);
 	tcase_add_test(c, test_moves);
 	if (getenv("CK_FORK") == NULL)

@@ -190,10 +190,9 @@ static void begin_head(struct http *h, uint32_t i)
 	if (row->request_us == 0) {
 		struct conn *c = conn_at(h->cs, i);
 
-		board_set(&row->request_us, now_us(h));
+		conn_begin_request(h->cs, i);
 		c->head_us = c->body_us = c->first_us = 0;
 		row->id_form = IDENT_NONE;
-		row->limit_ms = 0;
 	}
 }
 
