@@ -70,6 +70,18 @@ GOT=$(SMALL=20000 client '
 cmp_ok "$GOT" -ge 18000000 'a slow but steady reader of pipelined answers gets them all'
 is_stat expired_min_rate 0 'and is not called too slow'
 
+# Behind the end of a body with a large head come more requests than fit into a buffer with it.
+REPLY=$(WORKER=$(worker_pids) client '
+	my $pad = "x" x 1000;
+	my $get = "GET /a.txt?$pad HTTP/1.1\r\nHost: x\r\n\r\n";
+	syswrite $s, "POST /sink HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n" . "Pad: $pad\r\n" x 15 . "\r\n";
+	print heard_of(qr/100 Continue\r\n\r\n/);
+	kill STOP => $ENV{WORKER};
+	syswrite $s, "abc" . $get x 58 . "GET /a.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	kill CONT => $ENV{WORKER};
+	print heard_of(qr/never/)')
+is "$(grep -c '^HTTP/1.1 200 ' <<<"$REPLY")" 60 'requests behind a body whose head is large are answered, all of them'
+
 # The socket takes nothing when a client waits for our leave: it gets it later.
 REPLY=$(SMALL=20000 client '
 	syswrite $s, "GET /large HTTP/1.1\r\nHost: x\r\n\r\nPOST /sink HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";

@@ -321,13 +321,17 @@ static bool reading(const struct http *h, uint32_t i)
 	       (state == CONN_IDLE || state == CONN_HEAD || state == CONN_BODY);
 }
 
-/* Where the next bytes go: bodies into scratch, an unfinished head behind what there is of it. */
+/* Where the next bytes go: bodies into scratch, no more than fits behind their head in a buffer,
+ * for it may be the next requests; an unfinished head behind what there is of it. */
 static char *read_place(struct http *h, uint32_t i, size_t *have, size_t *room)
 {
 	struct conn *c = conn_at(h->cs, i);
 
 	*have = 0;
 	*room = sizeof h->scratch;
+	if (conn_row(h->cs, i)->state == CONN_BODY &&
+	    buf_most(&h->cs->bufs) - c->head_len < *room)
+		*room = buf_most(&h->cs->bufs) - c->head_len;
 	if (c->in_buf == BUF_NONE || conn_row(h->cs, i)->state == CONN_BODY)
 		return h->scratch;
 	if (c->in_len == buf_size(&h->cs->bufs, c->in_buf)) {
