@@ -80,6 +80,11 @@ ok 'service goes on with a full disk' "$BUILD/herd" -c 4 -n 5000 -p /a.txt "$FUL
 cmp_stat log_lines_lost -ge 1000 'the lines are counted as lost'
 is "$(awk '/cannot be written/ && said[$3]++ { n++ } END { print n + 0 }' "$T/stderr")" 0 \
 	'it is said once for each worker, not for each line'
+ok 'reload with a full disk' ctl reload
+all_accounted() {
+	[ $(($(stat_of log_lines) + $(stat_of log_lines_lost))) -eq $(($(stat_of requests) + $(stat_of requests_cut))) ]
+}
+ok 'what the old workers still had counts as lost, too' wait_for 10 all_accounted
 stop_drover
 
 # Standard output is a pipe that is full, and nobody reads it.

@@ -39,6 +39,9 @@ int accesslog_init(struct accesslog *a, const struct settings *s, struct arena *
 
 void accesslog_free(struct accesslog *a)
 {
+	/* The last flush could not write them either. */
+	for (uint32_t i = 0; a->buffer != NULL && i < a->settings->logs_count; i++)
+		board_add(&a->row->log_lines_lost, a->buffer[i]->lines);
 	free(a->buffer);
 	*a = (struct accesslog){0};
 }

@@ -39,6 +39,7 @@ size_t accesslog_room(const struct settings *s);
 /* fds are taken over. Returns 0, or -1 with errno. */
 int accesslog_init(struct accesslog *a, const struct settings *s, struct arena *arena,
 		   const int *fds, struct worker_row *row);
+/* What is still there counts as lost. */
 void accesslog_free(struct accesslog *a);
 
 /* Adds a line to the log of l->server, if it has one. */
