@@ -153,11 +153,22 @@ static int open_generation(struct realm *r, struct heir *h, struct settings **s,
 	return 0;
 }
 
+static int lock(struct daemon *d, const struct options *o, const struct settings *s, char *error,
+		size_t size)
+{
+	const struct conf_pos *pos = &s->pid_file_pos;
+	char place[PATH_MAX + 16] = "";
+
+	if (pos->line > 0)
+		snprintf(place, sizeof(place), "%s:%d: ", pos->file, pos->line);
+	return daemon_lock(d, o->rundir, s->pid_file, place, error, size);
+}
+
 static int prepare(struct realm *r, struct heir *h, struct settings **s, char *error, size_t size)
 {
 	if (daemon_make_rundir(r->options->rundir, error, size))
 		return -1;
-	if (daemon_lock(&r->daemon, r->options->rundir, (*s)->pid_file, error, size))
+	if (lock(&r->daemon, r->options, *s, error, size))
 		return -1;
 	if (take_inherited(&r->listeners)) {
 		snprintf(error, size, "LISTEN_FDS makes no sense");

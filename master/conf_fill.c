@@ -234,6 +234,14 @@ static void fill_trusted(struct conf_fill *f)
 	}
 }
 
+/* Of what is opened later, when nobody knows the file any more. */
+static struct conf_pos place_of(const struct conf_fill *f, const char *option)
+{
+	int at = conf_fill_at(f->root, option);
+
+	return at != 0 ? conf_fill_pos(f, at) : (struct conf_pos){.line = 0};
+}
+
 static void fill_global(struct conf_fill *f)
 {
 	void *const base[CONF_BASES] = {
@@ -251,6 +259,8 @@ static void fill_global(struct conf_fill *f)
 	f->place.index = pool_array(f->pool, 2, sizeof(*f->place.index));
 	f->place.index[0] = index[0];
 	fill_level(f, f->root, conf_schema(), base);
+	f->s->error_log_pos = place_of(f, "error_log");
+	f->s->pid_file_pos = place_of(f, "pid_file");
 	fill_workers(f);
 	fill_identity(f);
 	fill_trusted(f);

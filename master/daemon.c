@@ -77,8 +77,8 @@ static int lock_rundir(struct daemon *d, const char *rundir, char *error, size_t
 	return -1;
 }
 
-int daemon_lock(struct daemon *d, const char *rundir, const char *pid_file, char *error,
-		size_t size)
+int daemon_lock(struct daemon *d, const char *rundir, const char *pid_file, const char *place,
+		char *error, size_t size)
 {
 	pid_t other = 0;
 
@@ -91,8 +91,8 @@ int daemon_lock(struct daemon *d, const char *rundir, const char *pid_file, char
 		if (errno == EEXIST)
 			say_running(other, d->pid_path, error, size);
 		else
-			snprintf(error, size, "cannot open the pid file %s: %s", d->pid_path,
-				 strerror(errno));
+			snprintf(error, size, "%scannot open the pid file %s: %s", place,
+				 d->pid_path, strerror(errno));
 		return -1;
 	}
 	fcntl(pidfile_fileno(d->pid), F_SETFD, FD_CLOEXEC);

@@ -28,10 +28,11 @@ void daemon_open_streams(void);
  * Returns 0, or -1 with the sentence in error. */
 int daemon_make_rundir(const char *path, char *error, size_t size);
 
-/* Locks run directory and pid file. pid_file NULL: the one in the run directory. Returns 0, or -1
- * with the sentence ("already running (pid N)") in error. */
-int daemon_lock(struct daemon *d, const char *rundir, const char *pid_file, char *error,
-		size_t size);
+/* Locks run directory and pid file. pid_file NULL: the one in the run directory; place stands in
+ * front of what is wrong with it. Returns 0, or -1 with the sentence ("already running (pid N)") in
+ * error. */
+int daemon_lock(struct daemon *d, const char *rundir, const char *pid_file, const char *place,
+		char *error, size_t size);
 
 /*
  * Goes into the background: returns 0 in the child, with standard streams that lead nowhere; the

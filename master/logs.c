@@ -48,13 +48,15 @@ static int open_said(const char *what, const char *path, char *error, size_t siz
 	return fd;
 }
 
-static int open_access(const struct log_setting *s, char *error, size_t size)
+/* The same with the place in the configuration that names it. */
+static int open_placed(const char *what, const char *path, const struct conf_pos *pos, char *error,
+		       size_t size)
 {
 	char why[PATH_MAX + 128];
-	int fd = open_said("access log", s->path, why, sizeof(why));
+	int fd = open_said(what, path, why, sizeof(why));
 
-	if (fd < 0 && s->pos.line > 0)
-		snprintf(error, size, "%s:%d: %s", s->pos.file, s->pos.line, why);
+	if (fd < 0 && pos->line > 0)
+		snprintf(error, size, "%s:%d: %s", pos->file, pos->line, why);
 	else if (fd < 0)
 		snprintf(error, size, "%s", why);
 	return fd;
@@ -89,11 +91,13 @@ int logs_open(struct logs *l, const struct settings *s, char *error, size_t size
 		return -1;
 	}
 	for (; l->count < s->logs_count; l->count++) {
-		l->fds[l->count] = open_access(&s->logs[l->count], error, size);
+		const struct log_setting *log = &s->logs[l->count];
+
+		l->fds[l->count] = open_placed("access log", log->path, &log->pos, error, size);
 		if (l->fds[l->count] < 0)
 			goto fail;
 	}
-	l->error_fd = open_said("error log", s->error_log, error, size);
+	l->error_fd = open_placed("error log", s->error_log, &s->error_log_pos, error, size);
 	if (l->error_fd < 0)
 		goto fail;
 	return 0;

@@ -64,7 +64,17 @@ cp "$T/drover.conf" "$T/good.conf"
 mv "$T/new.conf" "$T/drover.conf"
 background
 is "$STATUS" 1 'a log that cannot be opened is status 1'
-like "$SAID" "cannot open the access log '$T/none/access.log': No such file" 'and says so'
+like "$SAID" "drover.conf:6: cannot open the access log '$T/none/access.log': No such file" 'and says so, with file and line'
+
+# So do the other files that it names.
+sed "s,^error_log.*,error_log = \"$T/none/error.log\"," "$T/good.conf" >"$T/drover.conf"
+background
+is "$STATUS" 1 'an error log that cannot be opened is status 1'
+like "$SAID" "drover.conf:3: cannot open the error log '$T/none/error.log': No such file" 'with file and line'
+sed "s,^error_log.*,pid_file = \"$T/none/pid\"," "$T/good.conf" >"$T/drover.conf"
+background
+is "$STATUS" 1 'a pid file that cannot be opened, too'
+like "$SAID" "drover.conf:3: cannot open the pid file $T/none/pid: No such file" 'with file and line'
 
 spawn blocker perl -MIO::Socket::INET -e '$| = 1;
 	my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1) or die;

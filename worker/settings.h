@@ -345,6 +345,7 @@ struct settings {
 	const char *error_log; /* path or "stderr" */
 	int log_level;         /* enum errlog_level */
 	const char *pid_file;  /* NULL: RUN_DIR/drover.pid */
+	struct conf_pos error_log_pos, pid_file_pos; /* line 0: they are the defaults */
 	const char *mime_types;
 	const char *default_type;
 	const char *temp_dir;               /* of buffer_file */
