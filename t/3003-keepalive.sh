@@ -66,4 +66,22 @@ is "$STATUS" 0 '60 clients over 32 records: all are served' || diag "$(cat "$T/c
 cmp_stat accept_no_records -ge 1 'the shortage is counted'
 expect_stat conns -eq 0
 expect_stat listener."127.0.0.1:$PORT".conns -eq 0
+stop_drover
+
+# Of many workers that wait, a client wakes one, and not the herd.
+start_drover <<EOF
+workers = 8
+worker_connections = 32
+server "s" {
+    listen = { "127.0.0.1:0" }
+    location "/" { root = "$T/www" }
+}
+EOF
+# How often workers have gone to sleep.
+sleeps() {
+	awk '$1 == "voluntary_ctxt_switches:" { n += $2 } END { print n }' $(worker_pids | sed 's,.*,/proc/&/status,')
+}
+before=$(sleeps)
+ok '500 clients, one after the other' "$BUILD/herd" -c 1 -1 -n 500 -p /a.txt "127.0.0.1:$PORT"
+cmp_ok $((($(sleeps) - before) / 500)) -lt 5 'each wakes about one worker'
 done_testing
