@@ -74,6 +74,15 @@ ok "all $sent lines are in the logs, old and new" wait_for 5 all_logged
 is "$(cat "$T"/combined.* | grep -vcE '^127\.0\.0\.1 - - \[.*\] ".*" [0-9]{3} [0-9]+ ".*" ".*"$')" 0 'and each is whole'
 is_stat log_lines_lost 0 'none was lost'
 
+# A write for 64 KiB or a second of lines, and not for each.
+writes() {
+	awk '$1 == "syscw:" { n += $2 } END { print n }' $(worker_pids | sed 's,.*,/proc/&/io,')
+}
+lines=$(stat_of log_lines) before=$(writes) start=$(now_ms)
+ok '20,000 requests' "$BUILD/herd" -c 8 -n 20000 -p /a.txt "127.0.0.1:$PORT"
+is_stat log_lines $((lines + 20000)) 'are written before long'
+cmp_ok $(($(writes) - before)) -lt $((100 + ($(now_ms) - start) / 100)) 'many lines at once'
+
 # A full disk.
 allow_log 'access log /dev/full cannot be written: No space left on device'
 ok 'service goes on with a full disk' "$BUILD/herd" -c 4 -n 5000 -p /a.txt "$FULL"
