@@ -144,6 +144,25 @@ finish "$DROVER_PID"
 is "$STATUS" 0 'status 0'
 DROVER_PID=
 
+# Of a group, the one that drains first has no socket any more, so that all who come are served by the others.
+site 'drain = 60s' 'reuseport = true'
+start_drover
+spawn halves perl -MIO::Socket::INET -e '
+	my @s = map { my $s = IO::Socket::INET->new(PeerAddr => $ARGV[0]) // die; syswrite $s, "GET / HTTP/1.1\r\n"; $s } 1 .. 40;
+	select undef, undef, undef, 1000' "127.0.0.1:$PORT"
+HALVES=$PID
+expect_stat conns -eq 40
+kill -TERM "$DROVER_PID"
+one_drains() {
+	[ "$(worker_pids draining | wc -l)" -eq 1 ]
+}
+ok 'one worker of a group drains' wait_for 10 one_drains
+ok 'clients are served by the others' "$BUILD/herd" -1 -c 4 -n 400 -t 10000 "127.0.0.1:$PORT"
+ok 'while it drains' one_drains
+stop_drover INT
+kill "$HALVES"
+finish "$HALVES"
+
 # A worker that dies meanwhile: its standby goes on with what there is, and listens no more either.
 WORKERS=1 site 'drain = 30s'
 start_drover
