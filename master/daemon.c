@@ -158,6 +158,8 @@ int daemon_fork(struct daemon *d)
 	close(pair[0]);
 	d->report_fd = pair[1];
 	setsid();
+	/* All paths are absolute; where it was started may be unmounted one day. */
+	(void)!chdir("/");
 	close_streams();
 	return 0;
 }

@@ -34,6 +34,7 @@ is "$(worker_pids | wc -l)" 2 'it serves already'
 is "$(curl -sS "http://127.0.0.1:$(port_of 1)/")" hello 'a file is served'
 is "$(ps -o sid= -p "$pid" | tr -d ' ')" "$pid" 'a session of its own'
 is "$(readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" "/proc/$pid/fd/2" | sort -u)" /dev/null 'streams lead nowhere'
+is "$(readlink "/proc/$pid/cwd" "/proc/$(worker_pids | head -n 1)/cwd" | sort -u)" / 'it stands in no directory that may have to go'
 is "$(stat -c %a "$T/error.log" "$T/access.log" | sort -u)" 640 'mode of the logs'
 ok 'the log says that it serves' grep -q ' serves: generation 1, 2 of 2 workers ready' "$T/error.log"
 
@@ -41,9 +42,19 @@ background
 is "$STATUS" 1 'a second start fails'
 like "$SAID" "already running \\(pid $pid\\)" 'and says why'
 
+ok 'reload' ctl reload
 ok 'droverctl stops it' ctl stop
 expect_gone "$pid"
 ok 'the pid file is gone' test ! -e "$RUN/drover.pid"
+
+# Relative paths are those of whoever started it.
+(cd "$T" && timeout 30 "$BUILD/drover" -c drover.conf -r run 9<&-) >"$T/said" 2>&1
+is "$?" 0 'started with relative paths'
+pid=$(cat "$RUN/drover.pid")
+ok 'it finds its configuration again' ctl reload
+is "$(curl -sS "http://127.0.0.1:$(port_of 1)/")" hello 'and serves'
+ok 'droverctl stops it' ctl stop
+expect_gone "$pid"
 
 # Whoever starts it may have closed what it has no use for.
 (exec "$BUILD/drover" -c "$T/drover.conf" -r "$RUN" 0<&- 1>&- 2>&- 9<&-)
