@@ -36,7 +36,8 @@ int daemon_lock(struct daemon *d, const char *rundir, const char *pid_file, cons
 
 /*
  * Goes into the background: returns 0 in the child, with standard streams that lead nowhere and "/"
- * as its working directory; the parent stays until daemon_report() and exits with its status. -1 with errno if that cannot be.
+ * as its working directory; the parent stays until daemon_report() and exits with its status. -1
+ * with errno if that cannot be.
  */
 int daemon_fork(struct daemon *d);
 

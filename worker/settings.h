@@ -342,9 +342,9 @@ struct settings {
 	uint32_t worker_connections_wanted; /* as configured, if descriptors allow fewer; else 0 */
 	uint32_t max_conns_per_address;     /* per worker; 0 = no limit */
 	uint64_t drain_us, hang_us, orphan_us, lame_duck_us;
-	const char *error_log; /* path or "stderr" */
-	int log_level;         /* enum errlog_level */
-	const char *pid_file;  /* NULL: RUN_DIR/drover.pid */
+	const char *error_log;                       /* path or "stderr" */
+	int log_level;                               /* enum errlog_level */
+	const char *pid_file;                        /* NULL: RUN_DIR/drover.pid */
 	struct conf_pos error_log_pos, pid_file_pos; /* line 0: they are the defaults */
 	const char *mime_types;
 	const char *default_type;

@@ -329,8 +329,7 @@ static char *read_place(struct http *h, uint32_t i, size_t *have, size_t *room)
 
 	*have = 0;
 	*room = sizeof h->scratch;
-	if (conn_row(h->cs, i)->state == CONN_BODY &&
-	    buf_most(&h->cs->bufs) - c->head_len < *room)
+	if (conn_row(h->cs, i)->state == CONN_BODY && buf_most(&h->cs->bufs) - c->head_len < *room)
 		*room = buf_most(&h->cs->bufs) - c->head_len;
 	if (c->in_buf == BUF_NONE || conn_row(h->cs, i)->state == CONN_BODY)
 		return h->scratch;
