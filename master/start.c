@@ -110,11 +110,15 @@ static void boot_done(struct master *m)
 	notify_ready(text);
 	daemon_report(&m->realm->daemon, 0, "");
 	errlog(ERRLOG_NOTICE, "drover " DROVER_VERSION " serves: %s", text);
-	if (m->realm->options->dir)
-		printf("drover serves %s at http://%s/\n  look at it:  droverctl -r %s status\n  "
+	if (m->realm->options->dir) {
+		const struct bound *b = m->realm->gen->bound[0];
+		bool is_url = b->addr.ss_family != AF_UNIX;
+
+		printf("drover serves %s at %s%s%s\n  look at it:  droverctl -r %s status\n  "
 		       "end it:      Ctrl-C\n",
-		       m->realm->options->dir, m->realm->gen->bound[0]->text,
+		       m->realm->options->dir, is_url ? "http://" : "", b->text, is_url ? "/" : "",
 		       m->realm->options->rundir);
+	}
 	fflush(stdout);
 }
 

@@ -107,6 +107,10 @@ like "$(cat "$T/stdout")" "droverctl -r $RUN status" 'and what to look at'
 is "$(ls "$RUN" | grep -v -e "^worker" -e "^ctl" | tr '\n' ' ')" 'drover.board drover.board.prev drover.pid ' 'the board of before is kept'
 ok 'reload without a configuration' ctl reload
 stop_drover INT
+start_drover -l "unix:$T/socket" "$T/www"
+is "$(curl -sS --unix-socket "$T/socket" http://x/)" hello 'by a unix socket'
+like "$(cat "$T/stdout")" "serves $T/www at unix:$T/socket"$'\n' 'its address is printed, which is no URL'
+stop_drover INT
 run_drover -l nonsense "$T/www" -r "$RUN"
 is "$STATUS" 2 'options come before the folder'
 run_drover -r "$RUN" -l nonsense "$T/www"
