@@ -240,17 +240,24 @@ bool exchange_recall(struct http *h, uint32_t i)
 					     &no_limits, &scanned, &h->req, &refusal) == 1;
 }
 
-enum step exchange_abandon(struct http *h, uint32_t i, enum close_reason reason, bool with_reset)
+enum step exchange_cut(struct http *h, uint32_t i, const char *base, enum close_reason reason,
+		       bool with_reset)
 {
 	static struct errlog_limit limit = {.burst = 10};
-	const char *base = NULL;
 
-	if (exchange_recall(h, i))
-		base = buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
 	account(h, i, base, reason, (enum conn_state)conn_row(h->cs, i)->state);
 	errlog_limited(&limit, ERRLOG_INFO, "request cut: %s", close_reason_name(reason));
 	conn_close(h->cs, i, reason, with_reset);
 	return STEP_CLOSE;
+}
+
+enum step exchange_abandon(struct http *h, uint32_t i, enum close_reason reason, bool with_reset)
+{
+	const char *base = NULL;
+
+	if (exchange_recall(h, i))
+		base = buf_data(&h->cs->bufs, conn_at(h->cs, i)->in_buf);
+	return exchange_cut(h, i, base, reason, with_reset);
 }
 
 void exchange_wait(struct http *h, uint32_t i)

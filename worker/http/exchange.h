@@ -88,7 +88,10 @@ enum step exchange_fail(struct http *h, uint32_t i, const char *base, int status
 /* Not all of a response has been written: the client's taking it is waited for. */
 void exchange_wait(struct http *h, uint32_t i);
 
-/* The connection ends in the middle of a request whose head is whole, or of its response. */
+/* The connection ends in the middle of a request whose head is whole, and at base (NULL: it was not
+ * kept), or of its response. exchange_abandon() takes the head from the record. */
+enum step exchange_cut(struct http *h, uint32_t i, const char *base, enum close_reason reason,
+		       bool with_reset);
 enum step exchange_abandon(struct http *h, uint32_t i, enum close_reason reason, bool with_reset);
 
 /* The connection ends, whatever it was doing: a request that is under way is accounted for. */

@@ -82,13 +82,14 @@ static void flush_up(struct http *h, uint32_t i)
 		proxy_set_deadline(h, up, all ? 0 : proxy_pool(h, up)->between_us);
 }
 
-/* Nobody waits for the answer any more (a client that closes its side is taken to be gone). */
+/* Nobody waits for the answer any more: a client that closes its side is taken to be gone, be there
+ * the rest of its body to read or not. */
 static bool nobody_waits(const struct http *h, uint32_t i)
 {
 	const struct conn *c = conn_at(h->cs, i);
 
 	return !c->doomed && c->up != 0 && (c->flags & CONN_PEER_DONE) != 0 &&
-	       (c->flags & CONN_BODY_OPEN) == 0 && proxy_up(h, i)->state != UP_RELAY;
+	       proxy_up(h, i)->state != UP_RELAY;
 }
 
 void proxy_go_on(struct http *h, uint32_t i)

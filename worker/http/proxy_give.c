@@ -282,6 +282,9 @@ enum step proxy_begin(struct http *h, uint32_t i, const char *base, const struct
 		conn_set_state(h->cs, i, CONN_BODY);
 	else
 		exchange_received(h, i);
+	/* Its end came together with the request, of which nobody waits for the answer. */
+	if ((c->flags & CONN_PEER_DONE) != 0)
+		return exchange_cut(h, i, base, CLOSE_CLIENT_ABORT, false);
 	h->tried = 0;
 	step = attempt(h, i, base, ctx, UINT32_MAX, 1, false);
 	/* What has come of the body is looked at once it lies in the record. */

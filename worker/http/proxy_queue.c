@@ -68,8 +68,7 @@ void proxy_queued(struct http *h, uint32_t i)
 {
 	const struct conn *c = conn_at(h->cs, i);
 
-	if ((c->flags & CONN_QUEUED) != 0 && (c->flags & CONN_PEER_DONE) != 0 &&
-	    (c->flags & CONN_BODY_OPEN) == 0)
+	if ((c->flags & CONN_QUEUED) != 0 && (c->flags & CONN_PEER_DONE) != 0)
 		proxy_client_gone(h, i);
 }
 
