@@ -237,7 +237,7 @@
 	  "An unusual client. Have it send Expect: 100-continue or nothing")                       \
 	Y(X, CHUNK, chunk, 400, "malformed chunk (RFC 9112 7.1)",                                  \
 	  "A broken client, or an attempt to smuggle a request in a body: see the access log for who it is") \
-	Y(X, CHUNK_EXTRA, chunk_extra, 400, "chunk extensions or trailers longer than 8 KiB in all", \
+	Y(X, CHUNK_EXTRA, chunk_extra, 400, "chunk extensions or trailers more than 8 KiB longer than the data", \
 	  "Hardly ever from a real client. If one needs long trailers, send them as headers or in the body") \
 	Y(X, BODY_TOO_LARGE, body_too_large, 413, "body longer than max_body",                     \
 	  "If real uploads are hit, raise max_body of that location, not of the server")           \

@@ -212,15 +212,15 @@ static const struct bound_row {
 	const char *before;
 	char fill;
 	const char *after;
-	int other; /* bytes besides the fill that count */
+	int other; /* bytes besides the fill that count, less those that data has paid for */
 } bounds[] = {
-    {"1;a", 'b', "\r\nx\r\n0\r\n\r\n", 2},
-    {"1;a=\"", 'b', "\"\r\nx\r\n0\r\n\r\n", 5},
-    {"1;ab\r\nx\r\n0;a", 'b', "\r\n\r\n", 5},
-    {"", '0', "1\r\nx\r\nf;abc\r\n0123456789abcde\r\n0\r\n\r\n", 4},
+    {"1;a", 'b', "\r\nx\r\n0\r\n\r\n", 1},
+    {"1;a=\"", 'b', "\"\r\nx\r\n0\r\n\r\n", 4},
+    {"1;ab\r\nx\r\n0;a", 'b', "\r\n\r\n", 4},
+    {"", '0', "1\r\nx\r\nf;abc\r\n0123456789abcde\r\n0\r\n\r\n", 2},
     {"0\r\nA: ", 'b', "\r\n\r\n", 5},
     {"0\r\n", 'A', ":\r\n\r\n", 3},
-    {"1;ab\r\nx\r\n0\r\nA: b\r\nB: ", 'c', "\r\n\r\n", 14},
+    {"1;ab\r\nx\r\n0\r\nA: b\r\nB: ", 'c', "\r\n\r\n", 13},
 };
 
 START_TEST(bound)
@@ -242,6 +242,37 @@ START_TEST(bound)
 		ck_assert_int_eq(d.verdict, more ? -1 : 1);
 		ck_assert_int_eq(d.refusal, more ? HTTP_REFUSED_CHUNK_EXTRA : HTTP_ACCEPTED);
 	}
+}
+END_TEST
+
+/* A body may be as long as it likes with something beside each of its chunks, unless that is more
+ * than the chunk. */
+static const struct each_row {
+	const char *chunk;
+	bool passes;
+} each[] = {
+    {"0010\r\n0123456789abcdef\r\n", true},
+    {"6;ext=1\r\n012345\r\n", true},
+    {"01\r\nx\r\n", true},
+    {"5;ext=1\r\n01234\r\n", false},
+    {"001\r\nx\r\n", false},
+};
+
+START_TEST(something_beside_each)
+{
+	const struct each_row *row = &each[_i];
+	struct chunk_state st = {0};
+	size_t len = strlen(row->chunk), used, at;
+	enum http_refusal why;
+	struct http_span data;
+	int verdict = 0;
+
+	for (int n = 0; n <= CHUNK_EXTRA_MAX && verdict == 0; n++)
+		for (at = 0; at < len && verdict == 0; at += used)
+			verdict =
+			    chunk_decode(&st, row->chunk + at, len - at, &used, &data, &why);
+	ck_assert_int_eq(verdict, row->passes ? 0 : -1);
+	ck_assert_int_eq(why, row->passes ? HTTP_ACCEPTED : HTTP_REFUSED_CHUNK_EXTRA);
 }
 END_TEST
 
@@ -299,6 +330,7 @@ int main(void)
 	tcase_add_loop_test(tc, incomplete, 0, ROWS(wholes));
 	tcase_add_loop_test(tc, refusal, 0, ROWS(refused));
 	tcase_add_loop_test(tc, bound, 0, ROWS(bounds));
+	tcase_add_loop_test(tc, something_beside_each, 0, ROWS(each));
 	tcase_add_test(tc, large);
 	tcase_add_test(tc, one_piece_a_call);
 	srunner_run_all(runner, CK_ENV);

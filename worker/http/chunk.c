@@ -113,6 +113,8 @@ static enum http_refusal take_ext_byte(struct chunk_state *st, enum step step, c
 static enum http_refusal begin_data(struct chunk_state *st)
 {
 	st->digits = 0;
+	/* The data pays for as many: it comes before any more of them do. */
+	st->extra -= st->left < st->extra ? (uint16_t)st->left : st->extra;
 	return go(st, st->left ? DATA : TRAILER_FIRST);
 }
 

@@ -6,7 +6,8 @@
  * most 15 digits that are significant; an extension must be of the form of RFC 9112 7.1.1, without
  * the white space that only old senders put around ';' and '='; trailers are checked like header
  * fields and dropped, unless the caller wants them. The bytes of extensions and trailers and the
- * leading zeros of sizes are bounded by CHUNK_EXTRA_MAX over the whole body.
+ * leading zeros of sizes may be CHUNK_EXTRA_MAX more than those of the data before them: there are
+ * senders that write two zeros before each size, or an extension behind it, however long the body.
  */
 #ifndef DROVER_WORKER_HTTP_CHUNK_H
 #define DROVER_WORKER_HTTP_CHUNK_H
@@ -24,7 +25,8 @@ enum {
 struct chunk_state {
 	/* Bytes of the current chunk's data not seen yet; its size so far while that is read. */
 	uint64_t left;
-	uint16_t extra; /* bytes that count towards the bound, always <= CHUNK_EXTRA_MAX */
+	uint16_t extra; /* bytes that count towards the bound and are not paid for, always <=
+			   CHUNK_EXTRA_MAX */
 	uint8_t step;   /* internal */
 	uint8_t digits; /* significant ones of the size being read */
 	/*
