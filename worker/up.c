@@ -131,6 +131,28 @@ static uint32_t take_record(struct ups *us)
 	return u;
 }
 
+/* The one that was closed last. */
+static void bury_first(struct ups *us)
+{
+	uint32_t u = us->doomed;
+	struct up *up = up_at(us, u);
+
+	us->doomed = up->link;
+	timer_cancel(&us->timer, u);
+	buf_drop(&us->cs->bufs, &up->in_buf);
+	buf_drop(&us->cs->bufs, &up->out_buf);
+	up->state = UP_FREE;
+	up->link = us->free;
+	us->free = u;
+	us->open--;
+}
+
+void ups_bury(struct ups *us)
+{
+	while (us->doomed != UP_NONE)
+		bury_first(us);
+}
+
 /* Idle lists. */
 
 /* Between two neighbours, or at an end. */
@@ -228,9 +250,26 @@ static int poll_up(struct ups *us, uint32_t u, int how)
 	return epoll_ctl(us->epoll_fd, how, us->up[u].fd, &e);
 }
 
+/* As take_record(); if there is none left, an idle connection gives way: of the peer that has most
+ * of them the one that has been idle for longest. */
+static uint32_t make_record(struct ups *us)
+{
+	const struct up_list *most = &us->idle[0];
+	uint32_t u = take_record(us);
+
+	if (u != UP_NONE || us->idle_all == 0)
+		return u;
+	for (uint32_t p = 1; p < us->cs->settings->peers_count; p++)
+		if (us->idle[p].count > most->count)
+			most = &us->idle[p];
+	up_close(us, most->last);
+	bury_first(us);
+	return take_record(us);
+}
+
 static uint32_t open_new(struct ups *us, uint32_t peer)
 {
-	uint32_t u = take_record(us);
+	uint32_t u = make_record(us);
 	struct address a;
 	struct up *up;
 	uint16_t flags;
@@ -479,23 +518,6 @@ void up_cancel(struct ups *us, uint32_t u)
 	up_close(us, u);
 }
 
-void ups_bury(struct ups *us)
-{
-	while (us->doomed != UP_NONE) {
-		uint32_t u = us->doomed;
-		struct up *up = up_at(us, u);
-
-		us->doomed = up->link;
-		timer_cancel(&us->timer, u);
-		buf_drop(&us->cs->bufs, &up->in_buf);
-		buf_drop(&us->cs->bufs, &up->out_buf);
-		up->state = UP_FREE;
-		up->link = us->free;
-		us->free = u;
-		us->open--;
-	}
-}
-
 void ups_close_idle(struct ups *us)
 {
 	for (uint32_t p = 0; p < us->cs->settings->peers_count; p++)
@@ -526,7 +548,7 @@ uint32_t up_adopt(struct ups *us, const struct up *from)
 			 us->cs->settings->upstreams[us->cs->settings->peers[from->peer].upstream]
 			     .keepalive_conns))
 		return UP_NONE;
-	u = take_record(us);
+	u = idle ? take_record(us) : make_record(us);
 	if (u == UP_NONE)
 		return UP_NONE;
 	up = up_at(us, u);
