@@ -466,6 +466,15 @@ static bool is_read_out(struct up *up)
 	return true;
 }
 
+/* When an idle connection has been kept for long enough; 0: never. */
+static uint64_t idle_until(const struct ups *us, const struct up *up, const struct upstream *p)
+{
+	uint64_t idle = p->keepalive_idle_us != 0 ? us->cs->clock->now_us + p->keepalive_idle_us : 0;
+	uint64_t age = p->keepalive_max_age_us != 0 ? up->opened_us + p->keepalive_max_age_us : 0;
+
+	return idle == 0 || (age != 0 && age < idle) ? age : idle;
+}
+
 void up_release(struct ups *us, uint32_t u)
 {
 	struct up *up = up_at(us, u);
@@ -486,8 +495,7 @@ void up_release(struct ups *us, uint32_t u)
 		up_close(us, us->idle[up->peer].last);
 	up->state = UP_IDLE;
 	idle_add(us, u);
-	up_set_deadline(
-	    us, u, p->keepalive_idle_us != 0 ? us->cs->clock->now_us + p->keepalive_idle_us : 0);
+	up_set_deadline(us, u, idle_until(us, up, p));
 }
 
 void up_close(struct ups *us, uint32_t u)
