@@ -316,12 +316,12 @@ static int request_at(const struct conf_fill *f, uint32_t server)
 }
 
 static void check_deadline(struct conf_fill *f, uint32_t server, uint32_t upstream,
-			   const char *option, uint64_t us)
+			   const char *section, const char *option, uint64_t us)
 {
 	const struct server *srv = &f->s->servers[server];
 	uint64_t request = srv->deadlines.at_us[DEADLINE_REQUEST];
 	cfg_t *sec = f->pools[upstream].sec;
-	int at = sec == NULL ? 0 : conf_fill_at(part(sec, "deadlines"), option);
+	int at = sec == NULL ? 0 : conf_fill_at(part(sec, section), option);
 
 	/* A default is no word of somebody who meant it. */
 	if (at == 0 || request == 0 || us <= request)
@@ -358,11 +358,24 @@ static void check_location(struct conf_fill *f, uint32_t server, uint32_t upstre
 {
 	const struct upstream *u = &f->s->upstreams[upstream];
 
-	check_deadline(f, server, upstream, "connect", u->connect_us);
-	check_deadline(f, server, upstream, "response", u->response_us);
-	check_deadline(f, server, upstream, "between", u->between_us);
+	check_deadline(f, server, upstream, "deadlines", "connect", u->connect_us);
+	check_deadline(f, server, upstream, "deadlines", "response", u->response_us);
+	check_deadline(f, server, upstream, "deadlines", "between", u->between_us);
+	check_deadline(f, server, upstream, "queue", "wait", u->queue_wait_us);
 	check_retries(f, server, upstream, "connect", u->connect_us);
 	check_retries(f, server, upstream, "response", u->response_us);
+}
+
+/* A check with a path is asked in HTTP, perhaps at a port where something else listens. */
+static void check_checks(struct conf_fill *f, uint32_t upstream)
+{
+	const struct upstream *u = &f->s->upstreams[upstream];
+
+	if (u->fastcgi && u->check.path != NULL && u->check.port == 0)
+		conf_source_warn(f->src, conf_fill_at(part(f->pools[upstream].sec, "check"), "path"),
+				 "path: upstream \"%s\" speaks FastCGI, and this is asked in HTTP: "
+				 "without path a connection is enough",
+				 u->name);
 }
 
 void conf_upstream_check(struct conf_fill *f)
@@ -379,6 +392,7 @@ void conf_upstream_check(struct conf_fill *f)
 		}
 	}
 	for (uint32_t i = 0; i < s->upstreams_count; i++) {
+		check_checks(f, i);
 		if (!f->pools[i].named && f->src->m->errors == 0)
 			conf_source_warn(f->src, conf_tree_at(f->src, f->pools[i].sec),
 					 "upstream \"%s\" gets no requests: no location names it",

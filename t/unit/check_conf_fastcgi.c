@@ -16,6 +16,9 @@
 #define ONE            "upstream \"php\" { peer \"unix:/p\" { } }\n"
 #define LOCATION(text) "server \"s\" { listen = { \"*:80\" } location \"/x/\" {\n" text "\n} }\n"
 #define PHP(text)      ONE LOCATION("fastcgi = \"php\" root = \"/\"\n" text)
+#define CHECK(text)                                                                                \
+	"upstream \"php\" { peer \"unix:/p\" { } check {\n" text " } }\n" LOCATION(               \
+	    "fastcgi = \"php\" root = \"/\"")
 
 static const struct text bad[] = {
     {ONE LOCATION("fastcgi = \"php\""), "2: fastcgi: \"/x/\" needs the root of its scripts"},
@@ -63,6 +66,11 @@ START_TEST(test_bad)
 END_TEST
 
 static const struct text doubtful[] = {
+    {CHECK("path = \"/ping\""),
+     "2: warning: path: upstream \"php\" speaks FastCGI, and this is asked in HTTP: without path "
+     "a connection is enough"},
+    {CHECK("path = \"/ping\" port = 8080"), ""},
+    {CHECK("interval = 1s"), ""},
     {PHP("rewrite = \"/y/\""), "4: warning: 'rewrite' has no effect: this location is no proxy"},
     {PHP("proxy_host = \"peer\""),
      "4: warning: 'proxy_host' has no effect: this location is no proxy"},

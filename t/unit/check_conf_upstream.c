@@ -192,6 +192,11 @@ static const struct text doubtful[] = {
 		"\"api\" }"),
      "5: warning: 2 times response (8000ms) of upstream \"api\" leave nothing of request "
      "(15000ms) of server \"s\" for the last attempt"},
+    {POOL("peer \"127.0.0.1:1\" { max_conns = 1 }\nqueue { size = 5 wait = 20s }")
+	 SERVER("deadlines { request = 15s header = 1s body = 1s }\nlocation \"/\" { proxy = "
+		"\"api\" }"),
+     "3: warning: wait (20000ms) of upstream \"api\" is longer than request (15000ms) of "
+     "server \"s\", which ends it"},
     {"drain = 2m " SERVER(
 	 "deadlines { request = 90s }\nlocation \"/\" { proxy = \"127.0.0.1:1\" }"),
      ""},
