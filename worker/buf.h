@@ -61,6 +61,18 @@ bool bufs_claim(const struct bufs *b, uint32_t buf, size_t len);
 void bufs_disclaim(const struct bufs *b, uint32_t buf); /* takes a claim back */
 void bufs_settle(struct bufs *b);
 
+/* Size of the largest chunk that can be had now; 0: there is none left. */
+static inline uint32_t buf_spare(const struct bufs *b)
+{
+	for (unsigned class = BUF_CLASSES; class-- > 0;) {
+		const struct buf_class *c = &b->of[class];
+
+		if (c->free > 0 || c->high < c->max)
+			return c->size;
+	}
+	return 0;
+}
+
 /* Largest chunk. */
 uint32_t buf_most(const struct bufs *b);
 

@@ -20,8 +20,20 @@
 
 enum {
 	PROXY_HEAD_MOST = 32 * 1024,
+	PROXY_PIECE_LEAST = 1024,
 	PROXY_READS_A_TURN = 8 /* fairness: of one side before others get their turn */
 };
+
+/* How much is read at a time: of that which its reader does not take all may have to be kept, in a
+ * buffer, with a head or framing around it. With many slow readers the large ones may be in use. */
+static inline size_t proxy_piece_most(const struct http *h)
+{
+	size_t spare = buf_spare(&h->cs->bufs);
+
+	if (__builtin_expect(spare >= 2 * (size_t)PIECE_MOST, 1))
+		return PIECE_MOST;
+	return spare != 0 ? spare / 4 * 3 : PROXY_PIECE_LEAST;
+}
 
 static inline struct up *proxy_up(const struct http *h, uint32_t i)
 {
@@ -186,7 +198,7 @@ static inline size_t proxy_room(struct http *h, uint32_t i)
 
 	if (c->doomed || c->up == 0)
 		return 0;
-	return proxy_waits(c) ? proxy_room_behind(h, i) : PIECE_MOST;
+	return proxy_waits(c) ? proxy_room_behind(h, i) : proxy_piece_most(h);
 }
 
 /* As much in each direction as goes. */

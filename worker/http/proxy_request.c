@@ -73,33 +73,55 @@ bool proxy_flush(struct http *h, struct up *up)
 	return true;
 }
 
+/* The head, and p[0 .. len) behind it, into a buffer of the size that they need. */
+static bool move_raw(struct http *h, uint32_t i, const char *p, size_t len)
+{
+	struct conn *c = conn_at(h->cs, i);
+	uint32_t other = buf_take(&h->cs->bufs, c->head_len + len);
+
+	if (other == BUF_NONE)
+		return false;
+	memcpy(buf_data(&h->cs->bufs, other), buf_data(&h->cs->bufs, c->in_buf), c->head_len);
+	memcpy(buf_data(&h->cs->bufs, other) + c->head_len, p, len);
+	buf_drop(&h->cs->bufs, &c->in_buf);
+	c->in_buf = other;
+	return true;
+}
+
+/* A body may take long to come: its head does not keep one of the few large buffers that its
+ * beginning came in. */
+static bool place_raw(struct http *h, uint32_t i, const char *p, size_t len)
+{
+	struct conn *c = conn_at(h->cs, i);
+	size_t all = c->head_len + len, room;
+
+	if (all == 0) {
+		buf_drop(&h->cs->bufs, &c->in_buf);
+		return true;
+	}
+	if (c->in_buf == BUF_NONE) {
+		c->in_buf = buf_take(&h->cs->bufs, all);
+		if (c->in_buf != BUF_NONE)
+			memcpy(buf_data(&h->cs->bufs, c->in_buf), p, len);
+		return c->in_buf != BUF_NONE;
+	}
+	room = buf_size(&h->cs->bufs, c->in_buf);
+	if (room == buf_most(&h->cs->bufs) && all <= room / 8 && move_raw(h, i, p, len))
+		return true;
+	if (all > room)
+		return move_raw(h, i, p, len);
+	memmove(buf_data(&h->cs->bufs, c->in_buf) + c->head_len, p, len);
+	return true;
+}
+
 /* Keeps raw bytes behind the head in the record. They may lie there already. */
 static bool keep_raw(struct http *h, uint32_t i, const char *p, size_t len)
 {
 	struct conn *c = conn_at(h->cs, i);
-	size_t all = c->head_len + len;
-	uint32_t bigger;
 
-	if (all == 0) {
-		buf_drop(&h->cs->bufs, &c->in_buf);
-	} else if (c->in_buf == BUF_NONE) {
-		c->in_buf = buf_take(&h->cs->bufs, all);
-		if (c->in_buf == BUF_NONE)
-			return false;
-		memcpy(buf_data(&h->cs->bufs, c->in_buf), p, len);
-	} else if (all > buf_size(&h->cs->bufs, c->in_buf)) {
-		bigger = buf_take(&h->cs->bufs, all);
-		if (bigger == BUF_NONE)
-			return false;
-		memcpy(buf_data(&h->cs->bufs, bigger), buf_data(&h->cs->bufs, c->in_buf),
-		       c->head_len);
-		memcpy(buf_data(&h->cs->bufs, bigger) + c->head_len, p, len);
-		buf_drop(&h->cs->bufs, &c->in_buf);
-		c->in_buf = bigger;
-	} else {
-		memmove(buf_data(&h->cs->bufs, c->in_buf) + c->head_len, p, len);
-	}
-	c->in_len = (uint32_t)all;
+	if (!place_raw(h, i, p, len))
+		return false;
+	c->in_len = (uint32_t)(c->head_len + len);
 	return true;
 }
 
@@ -154,20 +176,21 @@ static ssize_t pass_up(struct http *h, uint32_t i, char *raw, size_t len)
 	struct conn *c = conn_at(h->cs, i);
 	struct up *up = proxy_up(h, i);
 	bool relay = up->state == UP_RELAY;
+	size_t most = proxy_piece_most(h), n = len < most ? len : most;
 	enum http_refusal refusal;
 	struct iovec iov[3];
 	struct piece p;
 	char text[PIECE_TEXT];
 
 	if (relay) {
-		p = (struct piece){.used = len, .data = raw, .len = len};
+		p = (struct piece){.used = n, .data = raw, .len = n};
 		conn_extend(h->cs, i);
 	} else if ((c->flags & CONN_BODY_CHUNKED) == 0) {
-		piece_counted(raw, len, &c->body_left, &p);
+		piece_counted(raw, n, &c->body_left, &p);
 	} else {
 		uint64_t limit = exchange_server(h, i)->locations[up->location].max_body;
 
-		if (!piece_unchunk(&c->chunk, raw, len, PIECE_MOST, &p, &refusal) ||
+		if (!piece_unchunk(&c->chunk, raw, len, most, &p, &refusal) ||
 		    (p.at_trailers && !proxy_take_trailers(&c->chunk, raw, len, &p, &refusal))) {
 			refuse_body(h, i, refusal);
 			return -1;
@@ -202,12 +225,12 @@ static ssize_t pass_up(struct http *h, uint32_t i, char *raw, size_t len)
 static ssize_t read_client(struct http *h, uint32_t i, size_t behind)
 {
 	struct conn *c = conn_at(h->cs, i);
-	ssize_t n;
+	ssize_t n, most = (ssize_t)proxy_piece_most(h);
 
 	if ((c->flags & CONN_READABLE) == 0)
 		return 0;
 	do
-		n = recv(c->fd, h->scratch + behind, PIECE_MOST, 0);
+		n = recv(c->fd, h->scratch + behind, (size_t)most, 0);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN) {
 		c->flags &= (uint16_t)~CONN_READABLE;
@@ -215,7 +238,7 @@ static ssize_t read_client(struct http *h, uint32_t i, size_t behind)
 	}
 	if (n <= 0)
 		return -1;
-	if (n < PIECE_MOST && (c->flags & CONN_PEER_DONE) == 0)
+	if (n < most && (c->flags & CONN_PEER_DONE) == 0)
 		c->flags &= (uint16_t)~CONN_READABLE;
 	board_add(&h->cs->row->bytes_in, (uint64_t)n);
 	board_add(&conn_row(h->cs, i)->bytes_in, (uint64_t)n);

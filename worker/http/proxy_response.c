@@ -204,7 +204,7 @@ ssize_t proxy_begin_response(struct http *h, uint32_t i, const char *base, char 
 		begin_relay(h, i);
 		return c->doomed ? -1 : 0;
 	}
-	if (!take_piece(up, raw, len, PIECE_MOST, &p)) {
+	if (!take_piece(up, raw, len, proxy_piece_most(h), &p)) {
 		proxy_bad_response(h, c->up - 1, "chunk");
 		return -1;
 	}
@@ -240,10 +240,13 @@ static ssize_t go_on_with_response(struct http *h, uint32_t i, char *raw, size_t
 	struct piece p;
 	char text[PIECE_TEXT];
 
+	size_t most = proxy_room(h, i);
+
 	if (up->state == UP_RELAY) {
-		p = (struct piece){.used = len, .data = raw, .len = len};
+		p = (struct piece){.data = raw, .len = len < most ? len : most};
+		p.used = p.len;
 		conn_extend(h->cs, i);
-	} else if (!take_piece(up, raw, len, proxy_room(h, i), &p)) {
+	} else if (!take_piece(up, raw, len, most, &p)) {
 		proxy_bad_response(h, c->up - 1, up->fcgi.on ? "length of the body" : "chunk");
 		return -1;
 	}
@@ -429,7 +432,7 @@ void proxy_pump_response(struct http *h, uint32_t i)
 			proxy_peer_failed(h, conn_at(h->cs, i)->up - 1, 503, false);
 			return;
 		}
-		if (up->state == UP_BODY && room > takes)
+		if (room > takes)
 			room = takes;
 		do
 			n = recv(up->fd, p, room, 0);
