@@ -76,7 +76,7 @@ async def ask(kind, size, go):
         if kind == "relay":
             fields = b"Connection: upgrade\r\nUpgrade: x\r\n"
         elif kind == "up":
-            fields = b"Content-Length: %d\r\n" % size
+            fields += b"Content-Length: %d\r\n" % size
         writer.write(b"%s /%s/%d HTTP/1.1\r\nHost: x\r\n%s\r\n" % (b"POST" if kind == "up" else b"GET", kind.encode(), size, fields))
         if kind == "up":
             await give(writer, size)
