@@ -372,7 +372,8 @@ static void check_checks(struct conf_fill *f, uint32_t upstream)
 	const struct upstream *u = &f->s->upstreams[upstream];
 
 	if (u->fastcgi && u->check.path != NULL && u->check.port == 0)
-		conf_source_warn(f->src, conf_fill_at(part(f->pools[upstream].sec, "check"), "path"),
+		conf_source_warn(f->src,
+				 conf_fill_at(part(f->pools[upstream].sec, "check"), "path"),
 				 "path: upstream \"%s\" speaks FastCGI, and this is asked in HTTP: "
 				 "without path a connection is enough",
 				 u->name);

@@ -64,7 +64,7 @@ void bufs_settle(struct bufs *b);
 /* Size of the largest chunk that can be had now; 0: there is none left. */
 static inline uint32_t buf_spare(const struct bufs *b)
 {
-	for (unsigned class = BUF_CLASSES; class-- > 0;) {
+	for (unsigned class = BUF_CLASSES; class -- > 0;) {
 		const struct buf_class *c = &b->of[class];
 
 		if (c->free > 0 || c->high < c->max)

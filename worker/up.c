@@ -469,7 +469,8 @@ static bool is_read_out(struct up *up)
 /* When an idle connection has been kept for long enough; 0: never. */
 static uint64_t idle_until(const struct ups *us, const struct up *up, const struct upstream *p)
 {
-	uint64_t idle = p->keepalive_idle_us != 0 ? us->cs->clock->now_us + p->keepalive_idle_us : 0;
+	uint64_t idle = p->keepalive_idle_us != 0 ? us->cs->clock->now_us + p->keepalive_idle_us
+						  : 0;
 	uint64_t age = p->keepalive_max_age_us != 0 ? up->opened_us + p->keepalive_max_age_us : 0;
 
 	return idle == 0 || (age != 0 && age < idle) ? age : idle;

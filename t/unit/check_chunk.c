@@ -251,11 +251,8 @@ static const struct each_row {
 	const char *chunk;
 	bool passes;
 } each[] = {
-    {"0010\r\n0123456789abcdef\r\n", true},
-    {"6;ext=1\r\n012345\r\n", true},
-    {"01\r\nx\r\n", true},
-    {"5;ext=1\r\n01234\r\n", false},
-    {"001\r\nx\r\n", false},
+    {"0010\r\n0123456789abcdef\r\n", true}, {"6;ext=1\r\n012345\r\n", true}, {"01\r\nx\r\n", true},
+    {"5;ext=1\r\n01234\r\n", false},        {"001\r\nx\r\n", false},
 };
 
 START_TEST(something_beside_each)
@@ -269,8 +266,7 @@ START_TEST(something_beside_each)
 
 	for (int n = 0; n <= CHUNK_EXTRA_MAX && verdict == 0; n++)
 		for (at = 0; at < len && verdict == 0; at += used)
-			verdict =
-			    chunk_decode(&st, row->chunk + at, len - at, &used, &data, &why);
+			verdict = chunk_decode(&st, row->chunk + at, len - at, &used, &data, &why);
 	ck_assert_int_eq(verdict, row->passes ? 0 : -1);
 	ck_assert_int_eq(why, row->passes ? HTTP_ACCEPTED : HTTP_REFUSED_CHUNK_EXTRA);
 }

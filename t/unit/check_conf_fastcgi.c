@@ -16,9 +16,9 @@
 #define ONE            "upstream \"php\" { peer \"unix:/p\" { } }\n"
 #define LOCATION(text) "server \"s\" { listen = { \"*:80\" } location \"/x/\" {\n" text "\n} }\n"
 #define PHP(text)      ONE LOCATION("fastcgi = \"php\" root = \"/\"\n" text)
-#define CHECK(text)                                                                                \
-	"upstream \"php\" { peer \"unix:/p\" { } check {\n" text " } }\n" LOCATION(               \
-	    "fastcgi = \"php\" root = \"/\"")
+#define CHECK(text)                                              \
+	"upstream \"php\" { peer \"unix:/p\" { } check {\n" text \
+	" } }\n" LOCATION("fastcgi = \"php\" root = \"/\"")
 
 static const struct text bad[] = {
     {ONE LOCATION("fastcgi = \"php\""), "2: fastcgi: \"/x/\" needs the root of its scripts"},
