@@ -7,7 +7,6 @@
 . "$(dirname "$0")/counts.sh"
 
 MANY=10000
-HALF=5000
 start_peers 4
 # pool NAME OPTIONS PEERS: an upstream and its location /NAME/.
 pool() {
@@ -40,12 +39,12 @@ start_drover
 
 # keys FORMAT: a line for each of the requests, with its number.
 keys() {
-	awk -v n=$HALF -v f="$1" 'BEGIN { for (k = 0; k < n; k++) printf f "\n", k }' >"$T/keys"
+	awk -v n=$MANY -v f="$1" 'BEGIN { for (k = 0; k < n; k++) printf f "\n", k }' >"$T/keys"
 }
 
 # who NAME: keeps who answered each.
 who() {
-	is "$(statuses)" "200=$HALF" "$1: all answered"
+	is "$(statuses)" "200=$MANY" "$1: all answered"
 	cut -f 2 "$T/answers" >"$T/who.$1"
 }
 
@@ -62,10 +61,10 @@ near() {
 keys '/path/%d'
 ok 'by path' ask_all "$T/keys" -q
 who path
-for n in $(shares path); do ok "a quarter each: $n" near "$n" $((HALF / 4)); done
+for n in $(shares path); do ok "a quarter each: $n" near "$n" $((MANY / 4)); done
 ok 'again' ask_all "$T/keys" -q
 who again
-is "$(paste "$T/who.path" "$T/who.again" | awk '$1 == $2' | wc -l)" $HALF 'the same key goes to the same peer'
+is "$(paste "$T/who.path" "$T/who.again" | awk '$1 == $2' | wc -l)" $MANY 'the same key goes to the same peer'
 keys '/four/x\tX-Key: %d'
 ok 'by a field' ask_all "$T/keys" -q
 who four
@@ -74,31 +73,36 @@ ok 'with one peer less' ask_all "$T/keys" -q
 who three
 is "$(paste "$T/who.four" "$T/who.three" | awk '$1 != 3 && $1 == $2' | wc -l)" "$(grep -vc 3 "$T/who.four")" 'only what it had moves'
 for n in $(paste "$T/who.four" "$T/who.three" | awk '$1 == 3 { n[$2]++ } END { print n[0], n[1], n[2] }'); do
-	ok "to all others alike: $n" near "$n" $((HALF / 12))
+	ok "to all others alike: $n" near "$n" $((MANY / 12))
 done
 keys '/heavy/%d'
 ok 'by weight' ask_all "$T/keys" -q
 who heavy
-near_weights() { near "$1" 625 && near "$2" 1250 && near "$3" 3125; }
+near_weights() { near "$1" $((MANY / 8)) && near "$2" $((MANY / 4)) && near "$3" $((MANY / 8 * 5)); }
 read -r a b c < <(shares heavy)
 ok "the shares are the weights: $a $b $c" near_weights "$a" "$b" "$c"
 
 # same_of FIELD: of requests with 100 keys, does each have one peer?
 for what in 'header:X-User: %d' 'cookie:Cookie: a=1; User=%d; b=2'; do
 	name=${what%%:*}
-	awk -v n=$HALF -v f="/$name/x\t${what#*:}\n" 'BEGIN { for (k = 0; k < n; k++) printf f, k % 100 }' >"$T/keys"
+	awk -v n=$MANY -v f="/$name/x\t${what#*:}\n" 'BEGIN { for (k = 0; k < n; k++) printf f, k % 100 }' >"$T/keys"
 	ok "by $name" ask_all "$T/keys" -q
 	who "$name"
 	is "$(awk '{ n[(NR - 1) % 100, $1]++ } END { for (k = 0; k < 100; k++) { m = 0
 		for (p = 0; p < 4; p++) if (n[k, p] > m) m = n[k, p]
-		s += m } print s }' "$T/who.$name")" $HALF 'each key has its peer'
+		s += m } print s }' "$T/who.$name")" $MANY 'each key has its peer'
 	is "$(sort -u "$T/who.$name" | wc -l)" 4 'and each peer its keys'
 done
-for k in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
-	curl -sS -m 10 --interface "127.0.0.$((k + 1))" "http://127.0.0.1:$PORT/address/x"{,,} | sort -u
+# 100 clients, two connections and 100 requests each.
+from() { curl -sS -m 60 --interface "127.0.0.$1" "http://127.0.0.1:$PORT/address/name?[1-$((MANY / 200))]"; }
+for ((k = 2; k < 102; k++)); do
+	from $k | sort | uniq -c
+	from $k | sort | uniq -c
 done >"$T/by_address"
-is "$(wc -l <"$T/by_address")" 16 'each address has its peer'
-cmp_ok "$(sort -u "$T/by_address" | wc -l)" -gt 1 'not all the same'
+is "$(awk '{ n += $1 } END { print NR, n }' "$T/by_address")" "200 $MANY" 'by address: each connection has one peer'
+is "$(awk 'NR % 2 { peer = $2; next } peer == $2' "$T/by_address" | wc -l)" 100 'and so has each client'
+for n in $(awk '{ n[$2]++ } END { for (k in n) print n[k] / 2 }' "$T/by_address"); do ok "a quarter of them each: $n" near "$n" 25; done
+is "$(awk '{ print $2 }' "$T/by_address" | sort -u | wc -l)" 4 'all peers have some'
 
 # One key for all: nobody gets more than a quarter above a fourth of 16, which is 5; one more if two workers choose at once.
 tell_peers reset >/dev/null
