@@ -142,7 +142,7 @@ static bool in_time(struct http *h, uint32_t u)
 		return false;
 	}
 	if (proxy_now(h) - up->since_us >= 1000 && !proxy_write_anew(h, i, up)) {
-		proxy_peer_failed(h, u, 503, false);
+		proxy_no_buffer(h, u);
 		return false;
 	}
 	return true;

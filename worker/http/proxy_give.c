@@ -371,6 +371,25 @@ void proxy_resume(struct http *h, uint32_t i, uint32_t avoid, unsigned tries, bo
 	proxy_after(h, i, step);
 }
 
+/* Nobody is asked any more. */
+static void end_without(struct http *h, uint32_t i, bool begun, int status)
+{
+	if (begun)
+		(void)exchange_abandon(h, i, CLOSE_ERROR, true);
+	else
+		proxy_answer(h, i, status);
+}
+
+void proxy_no_buffer(struct http *h, uint32_t u)
+{
+	struct up *up = up_at(h->ups, u);
+	uint32_t i = up->conn;
+	bool begun = proxy_has_begun(conn_at(h->cs, i), up);
+
+	up_close(h->ups, u);
+	end_without(h, i, begun, 503);
+}
+
 /* The peer did not do what it should have done: another one may, or the client is told. */
 void proxy_peer_failed(struct http *h, uint32_t u, int status, bool stale)
 {
@@ -389,10 +408,8 @@ void proxy_peer_failed(struct http *h, uint32_t u, int status, bool stale)
 	if (again) {
 		board_add(&h->cs->row->up_retries, 1);
 		proxy_resume(h, i, stale ? UINT32_MAX : peer, stale ? tries : tries + 1, stale);
-	} else if (begun) {
-		(void)exchange_abandon(h, i, CLOSE_ERROR, true);
 	} else {
-		proxy_answer(h, i, status);
+		end_without(h, i, begun, status);
 	}
 }
 

@@ -128,6 +128,10 @@ uint32_t proxy_untried(const struct http *h, const struct upstream *pool, uint32
 void proxy_peer_failed(struct http *h, uint32_t u, int status, bool stale);
 void proxy_bad_response(struct http *h, uint32_t u, const char *what);
 
+/* There is no buffer for what is to be kept: that is not the peer's failure, and another one would
+ * not help. */
+void proxy_no_buffer(struct http *h, uint32_t u);
+
 /* An answer that is no proper or no whole one. */
 void proxy_count_bad(struct http *h, const struct up *up);
 

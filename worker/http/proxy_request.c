@@ -210,7 +210,7 @@ static ssize_t pass_up(struct http *h, uint32_t i, char *raw, size_t len)
 	else
 		piece_frame(&p, (up->flags & UP_CHUNK_IN) != 0 && !relay, text, iov);
 	if (iov[0].iov_len + iov[1].iov_len + iov[2].iov_len > 0 && !proxy_write(h, up, iov, 3)) {
-		proxy_peer_failed(h, c->up - 1, 503, false);
+		proxy_no_buffer(h, c->up - 1);
 		return -1;
 	}
 	if (p.whole && !relay)

@@ -239,7 +239,6 @@ static ssize_t go_on_with_response(struct http *h, uint32_t i, char *raw, size_t
 	enum send_result result;
 	struct piece p;
 	char text[PIECE_TEXT];
-
 	size_t most = proxy_room(h, i);
 
 	if (up->state == UP_RELAY) {
@@ -338,7 +337,7 @@ static bool pass_down(struct http *h, uint32_t i, char *raw, size_t len)
 			break;
 	}
 	if (!keep_from_peer(h, up, raw + off, len - off)) {
-		proxy_peer_failed(h, (uint32_t)(up - h->ups->up), 503, false);
+		proxy_no_buffer(h, (uint32_t)(up - h->ups->up));
 		return false;
 	}
 	return proxy_room(h, i) > 0;
@@ -429,7 +428,7 @@ void proxy_pump_response(struct http *h, uint32_t i)
 		}
 		p = read_place(h, up, &room);
 		if (p == NULL) {
-			proxy_peer_failed(h, conn_at(h->cs, i)->up - 1, 503, false);
+			proxy_no_buffer(h, conn_at(h->cs, i)->up - 1);
 			return;
 		}
 		if (room > takes)
