@@ -138,6 +138,7 @@ static void peer_name(const struct board *b, uint32_t row, const char *key)
 	board_shared_set(&r->fails, 0);
 	board_shared_set(&r->failed_us, 0);
 	board_shared_set(&r->failed_until_us, 0);
+	board_shared_set(&r->trial_us, 0);
 	board_shared_set(&r->eject_series, 0);
 	board_shared_set(&r->rate_now, 0);
 	board_shared_set(&r->rate_before, 0);

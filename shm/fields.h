@@ -532,6 +532,7 @@
 	X(TIME, uint64_t, failed_us, , "us", FULL, "When the failures in a row began (several writers: atomic exchange)", "See fails") \
 	X(TIME, uint64_t, failed_until_us, , "us", BRIEF, "Until when the peer is left alone; 0 = it is not (several writers: atomic exchange)", "The peer failed max_fails times: look at it, and at connect_failures and timeouts") \
 	X(COUNTER, uint64_t, ejections, , "", FULL, "Times the peer was left alone for its failures (several writers: atomic add)", "Growing: the peer comes and goes; look at its own log") \
+	X(TIME, uint64_t, trial_us, , "us", FULL, "When a peer left alone that has not answered since gets its next request; 0 = it has (several writers: atomic exchange)", "") \
 	X(GAUGE, uint64_t, eject_series, , "", FULL, "Times in a row that the peer was left alone, each twice as long as the one before (several writers: atomic exchange)", "Forgiven step by step while the peer is well; droverctl peer UPSTREAM PEER up forgives it at once") \
 	X(ID, uint64_t, rate_now, , "", DEBUG, "Requests and errors of this half of error_window (several writers: compare and swap)", "") \
 	X(ID, uint64_t, rate_before, , "", DEBUG, "Requests and errors of the half before (several writers: atomic exchange)", "") \

@@ -10,7 +10,8 @@
 #include "worker/peer_load.h"
 
 enum {
-	RETURN_US = 1000000 /* after its first failure; no pool turns faster than that */
+	RETURN_US = 1000000, /* after its first failure; no pool turns faster than that */
+	TRIAL_US = 1000000   /* from one request to the next of a peer that has answered none yet */
 };
 
 struct peer_row *peer_row(const struct ups *us, uint32_t peer)
@@ -79,6 +80,13 @@ static bool is_ejected(const struct ups *us, const struct peer_row *row)
 	return board_shared_get(&row->failed_until_us) > us->cs->clock->now_us;
 }
 
+/* It is back, and nobody knows yet whether it is well: one request is enough to find out, where a
+ * peer that hangs would have one of each client until it is late. */
+static bool is_on_trial(const struct ups *us, const struct peer_row *row)
+{
+	return board_shared_get(&row->trial_us) > us->cs->clock->now_us;
+}
+
 static bool is_fit(const struct ups *us, uint32_t peer, const struct peer_row *row)
 {
 	return is_there(us, peer, row) && !is_ejected(us, row);
@@ -95,15 +103,23 @@ bool peer_able(const struct ups *us, uint32_t peer)
 {
 	const struct peer_row *row = peer_row(us, peer);
 
-	return is_fit(us, peer, row) && is_wanted(row);
+	return is_fit(us, peer, row) && !is_on_trial(us, row) && is_wanted(row);
+}
+
+void peer_taken(struct ups *us, uint32_t peer)
+{
+	struct peer_row *row = peer_row(us, peer);
+
+	if (board_shared_get(&row->trial_us) != 0)
+		(void)board_shared_set(&row->trial_us, us->cs->clock->now_us + TRIAL_US);
 }
 
 bool peer_last_resort(const struct ups *us, uint32_t peer)
 {
 	const struct peer_row *row = peer_row(us, peer);
 
-	return is_ejected(us, row) && is_there(us, peer, row) && is_wanted(row) &&
-	       !peer_full(us, peer);
+	return (is_ejected(us, row) || is_on_trial(us, row)) && is_there(us, peer, row) &&
+	       is_wanted(row) && !peer_full(us, peer);
 }
 
 bool peer_well(const struct ups *us, uint32_t peer)
@@ -147,8 +163,10 @@ static bool others_return(struct ups *us, uint32_t peer)
 		struct peer_row *row = peer_row(us, pool->first_peer + k);
 
 		if (pool->first_peer + k != peer && is_ejected(us, row) &&
-		    board_shared_get(&row->failed_us) + RETURN_US <= now)
+		    board_shared_get(&row->failed_us) + RETURN_US <= now) {
+			(void)board_shared_set(&row->trial_us, now);
 			returned += board_shared_set(&row->failed_until_us, 0) > now;
+		}
 	}
 	if (returned != 0)
 		errlog_limited(&limit, ERRLOG_WARN,
@@ -177,6 +195,7 @@ static void eject(struct ups *us, uint32_t peer, bool fails_always, const char *
 	alone_us = health_eject_us(series, p->fail_us, pool->eject_max_us);
 	if (!board_shared_swap(&row->failed_until_us, &until, now + alone_us))
 		return;
+	(void)board_shared_set(&row->trial_us, now + alone_us);
 	(void)board_shared_set(&row->eject_series, series + 1);
 	(void)board_shared_set(&row->fails, 0);
 	(void)board_shared_set(&row->rate_now, 0);
@@ -199,7 +218,7 @@ static void count_in_row(struct ups *us, uint32_t peer)
 		(void)board_shared_set(&row->fails, 1);
 		before = 0;
 	}
-	if (before + 1 >= p->max_fails)
+	if (before + 1 >= p->max_fails || board_shared_get(&row->trial_us) != 0)
 		eject(us, peer, true, "too many failures in a row");
 }
 
@@ -241,6 +260,8 @@ void peer_answered(struct ups *us, uint32_t peer, int status)
 	/* Looked at first: a word that all workers write is not written for nothing. */
 	if (board_shared_get(&row->fails) != 0)
 		(void)board_shared_set(&row->fails, 0);
+	if (board_shared_get(&row->trial_us) != 0 && !is_ejected(us, row))
+		(void)board_shared_set(&row->trial_us, 0);
 	if (pool->error_rate != 0)
 		count_rate(us, pool, peer, status >= 500);
 }
@@ -280,6 +301,7 @@ uint32_t peer_retry_after_s(const struct ups *us, const struct upstream *pool)
 static bool forgive(struct peer_row *row, uint64_t now_us)
 {
 	(void)board_shared_set(&row->fails, 0);
+	(void)board_shared_set(&row->trial_us, 0);
 	(void)board_shared_set(&row->eject_series, 0);
 	(void)board_shared_set(&row->rate_now, 0);
 	(void)board_shared_set(&row->rate_before, 0);

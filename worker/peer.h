@@ -32,6 +32,10 @@ uint64_t peer_weight(const struct ups *us, uint32_t peer);
 /* Is it well, and meant to be used, with or without room for a request? */
 bool peer_able(const struct ups *us, uint32_t peer);
 
+/* It is given a request. One that came back after its failures is not able again before it has
+ * answered that, or a second is over. */
+void peer_taken(struct ups *us, uint32_t peer);
+
 /* Nothing but its failures of before keeps it from being used: rather this one than none. */
 bool peer_last_resort(const struct ups *us, uint32_t peer);
 

@@ -30,6 +30,7 @@ bool peer_reserve(struct ups *us, uint32_t peer)
 	else if (!active_add_below(peer_row(us, peer), peer_traffic(us, peer), most))
 		return false;
 	us->reserved = peer;
+	peer_taken(us, peer);
 	return true;
 }
 

@@ -159,6 +159,43 @@ START_TEST(test_fails_since)
 }
 END_TEST
 
+/* One that comes back gets a request a second, until it has answered one. */
+START_TEST(test_trial)
+{
+	struct peer_row *row;
+
+	set_up(2);
+	peers[0].max_fails = 3;
+	peers[0].fail_us = SECOND;
+	row = board_peer(&board, 0);
+	for (int n = 0; n < 3; n++)
+		peer_failed(&us, 0);
+	ck_assert_uint_eq(row->failed_until_us, now.now_us + SECOND);
+	ck_assert_uint_eq(row->trial_us, row->failed_until_us);
+	now.now_us = row->failed_until_us;
+	ck_assert(peer_able(&us, 0));
+	peer_taken(&us, 0);
+	ck_assert(!peer_able(&us, 0) && peer_last_resort(&us, 0));
+	for (int n = 0; n < 10; n++)
+		ck_assert_uint_eq(pick(0), 1);
+	now.now_us += SECOND;
+	ck_assert(peer_able(&us, 0));
+	peer_failed(&us, 0); /* once is enough now */
+	ck_assert_uint_gt(row->failed_until_us, now.now_us);
+	peer_answered(&us, 0, 200); /* a request of before */
+	ck_assert_uint_ne(row->trial_us, 0);
+	now.now_us = row->failed_until_us;
+	peer_taken(&us, 0);
+	peer_answered(&us, 0, 200);
+	ck_assert_uint_eq(row->trial_us, 0);
+	peer_taken(&us, 0);
+	ck_assert(peer_able(&us, 0));
+	peer_failed(&us, 0);
+	ck_assert(peer_able(&us, 0));
+	tear_down();
+}
+END_TEST
+
 START_TEST(test_avoid)
 {
 	pool.balance = BALANCE_ROUND_ROBIN;
@@ -438,6 +475,7 @@ int main(void)
 	tcase_add_test(t, test_equal_turns);
 	tcase_add_test(t, test_left_out);
 	tcase_add_test(t, test_fails_since);
+	tcase_add_test(t, test_trial);
 	tcase_add_loop_test(t, test_avoid, BALANCE_ROUND_ROBIN, BALANCE_LEAST_TIME + 1);
 	tcase_add_test(t, test_least_conn);
 	tcase_add_loop_test(t, test_ties_in_turn, 0, 2);
