@@ -44,6 +44,8 @@ class App(http.server.BaseHTTPRequestHandler):
                     break
                 while left > 0:
                     piece = self.rfile.read(min(left, 1 << 16))
+                    if not piece:
+                        return
                     left -= len(piece)
                     yield piece
                 self.rfile.readline()

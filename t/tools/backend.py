@@ -69,6 +69,8 @@ async def sink(reader, fields):
             left = size
             while left > 0:
                 piece = await reader.read(min(left, 1 << 16))
+                if not piece:
+                    raise EOFError
                 left -= len(piece)
                 count += len(piece)
                 total += sum(piece)
@@ -218,7 +220,7 @@ async def serve(reader, writer):
                 await writer.drain()
                 return
             await writer.drain()
-    except (ConnectionError, asyncio.IncompleteReadError, EOFError):
+    except (ConnectionError, asyncio.IncompleteReadError, EOFError, ValueError):
         say("gone", method, target)
     finally:
         writer.close()

@@ -61,7 +61,7 @@ async def read_body(reader, head):
     while n := int((await asyncio.wait_for(reader.readline(), WAIT)).split(b";")[0], 16):
         body += await asyncio.wait_for(reader.readexactly(n), WAIT)
         await asyncio.wait_for(reader.readexactly(2), WAIT)
-    while await asyncio.wait_for(reader.readline(), WAIT) != b"\r\n":
+    while await asyncio.wait_for(reader.readuntil(b"\n"), WAIT) != b"\r\n":
         pass
     return body
 

@@ -185,7 +185,9 @@ def body_that_is_taken_late():
         if writable:
             sent += c.send(b"x" * min(65536, 20000000 - sent))
         if readable:
-            taken += len(p.recv(1 << 20))
+            piece = p.recv(1 << 20)
+            want(piece, "closed after %d bytes" % taken)
+            taken += len(piece)
     p.setblocking(True)
     p.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     c.settimeout(WAIT)

@@ -45,6 +45,7 @@ def main():
     assert status.startswith(b"HTTP/1.1 101 "), status
     fields = {}
     while (line := stream.readline()) != b"\r\n":
+        assert line, "closed within the head"
         name, _, value = line.partition(b":")
         fields[name.lower()] = value.strip()
     assert fields[b"upgrade"].lower() == b"websocket", fields
