@@ -27,7 +27,7 @@ static const struct conn_row *row_at(const struct board *board, uint32_t worker_
 /* "conn=4294967297 from 192.0.2.1:1234 req=... trace=..." */
 static void describe(const struct conn_row *conn, char *out, size_t size)
 {
-	char peer[48], id[IDENT_ROOM], trace[IDENT_ROOM];
+	char peer[LOGLINE_ADDR], id[IDENT_ROOM], trace[IDENT_ROOM];
 
 	logline_addr(conn, peer);
 	ident_text(conn->id_form, conn->request_high, conn->request_low, id);

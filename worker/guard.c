@@ -62,7 +62,7 @@ static void rearm(struct worker *w)
 static void tell_of_takeover(const struct takeover *t, const struct blackbox *b, int signal,
 			     uint64_t unserved_us)
 {
-	char peer[48] = "", served[480] = "none was being served", how[32] = "";
+	char peer[LOGLINE_ADDR] = "", served[480] = "none was being served", how[32] = "";
 
 	if (t->suspect != 0) {
 		logline_addr(&t->row, peer);

@@ -158,7 +158,7 @@ int fastcgi_write_head(struct http *h, uint32_t i, const char *base, const struc
 {
 	const struct upstream *pool = proxy_pool(h, up);
 	const struct conn_row *row = conn_row(h->cs, i);
-	char address[INET6_ADDRSTRLEN];
+	char address[LOGLINE_ADDR];
 	struct local local;
 	struct cgi_request c = {
 	    .head = h->reply.text + PROXY_HEAD_MOST,

@@ -32,7 +32,6 @@ static_assert(ROOM_FIXED + ROOM_METHOD + ROOM_TARGET + ROOM_HOST + 3 * ROOM_NAME
 	      "json and logfmt fit");
 
 enum {
-	ADDR_MAX = 48,
 	NUMBER_MAX = 20,  /* digits of 2^64 */
 	LOG_DATE_LEN = 26 /* "06/Nov/1994:08:49:37 +0000" */
 };
@@ -280,7 +279,7 @@ static inline char *put_addr(char *out, const struct conn_row *conn)
 	return put_ipv6(out, conn->peer);
 }
 
-size_t logline_addr(const struct conn_row *conn, char out[48])
+size_t logline_addr(const struct conn_row *conn, char out[LOGLINE_ADDR])
 {
 	char *end = put_addr(out, conn);
 
@@ -417,7 +416,7 @@ static ALWAYS_INLINE void pair_duration(struct pairs *p, const char *key, uint64
 
 static void pair_peer(struct pairs *p, const struct conn_row *conn)
 {
-	char addr[ADDR_MAX];
+	char addr[LOGLINE_ADDR];
 
 	pair_text(p, "peer", addr, logline_addr(conn, addr), sizeof addr);
 	pair_number(p, "port", conn->port);

@@ -38,7 +38,8 @@ struct logline {
 };
 
 enum {
-	LOGLINE_MAX = 16 * 1024
+	LOGLINE_MAX = 16 * 1024,
+	LOGLINE_ADDR = 48 /* room for the text of an address */
 };
 
 /* Time in each phase: the four add up to duration_us. */
@@ -52,6 +53,6 @@ struct logline_phases logline_phases(const struct logline *l);
 size_t logline_write(enum log_format format, const struct logline *l, char *out, size_t size);
 
 /* Text of an address row: "192.0.2.1", "2001:db8::1", "unix:". Returns its length. */
-size_t logline_addr(const struct conn_row *conn, char out[48]);
+size_t logline_addr(const struct conn_row *conn, char out[LOGLINE_ADDR]);
 
 #endif

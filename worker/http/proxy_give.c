@@ -5,7 +5,6 @@
  */
 #include "worker/http/proxy_parts.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -22,13 +21,13 @@ static bool is_idempotent(unsigned method)
 	       method == HTTP_PUT || method == HTTP_DELETE;
 }
 
-const char *proxy_address_of(const struct conn_row *row, char text[INET6_ADDRSTRLEN])
+/* For each request: not by inet_ntop, which prints. */
+const char *proxy_address_of(const struct conn_row *row, char text[LOGLINE_ADDR])
 {
-	if (row->family == 4)
-		return inet_ntop(AF_INET, row->peer + 12, text, INET6_ADDRSTRLEN);
-	if (row->family == 6)
-		return inet_ntop(AF_INET6, row->peer, text, INET6_ADDRSTRLEN);
-	return NULL;
+	if (row->family != 4 && row->family != 6)
+		return NULL;
+	logline_addr(row, text);
+	return text;
 }
 
 /* The request's id and traceparent as text. Returns whether its tracestate goes on, too. */
@@ -51,7 +50,7 @@ static int write_head(struct http *h, uint32_t i, const char *base, const struct
 {
 	const struct conn_row *row = conn_row(h->cs, i);
 	uint64_t left = proxy_time_left(h, i);
-	char address[INET6_ADDRSTRLEN], by[PROXY_BY], id[TRACE_ID_MAX + 1],
+	char address[LOGLINE_ADDR], by[PROXY_BY], id[TRACE_ID_MAX + 1],
 	    parent[TRACE_PARENT_LEN + 1];
 	bool keeps_state = identify(row, &h->req, base, id, parent);
 	const struct forward_request f = {

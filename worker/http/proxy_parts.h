@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <sys/uio.h>
 
+#include "worker/http/logline.h"
 #include "worker/http/piece.h"
 #include "worker/http/proxy.h"
 #include "worker/peer.h"
@@ -136,7 +137,7 @@ void proxy_no_buffer(struct http *h, uint32_t u);
 void proxy_count_bad(struct http *h, const struct up *up);
 
 /* The client's, as text; NULL: it came by a unix socket. */
-const char *proxy_address_of(const struct conn_row *row, char text[INET6_ADDRSTRLEN]);
+const char *proxy_address_of(const struct conn_row *row, char text[LOGLINE_ADDR]);
 
 /*
  * The head in h->response goes to the client, with the first piece of the body behind it. raw[0 ..

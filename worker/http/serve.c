@@ -680,7 +680,7 @@ unsigned http_force(struct http *h)
 
 	for (uint32_t i = 0; i < h->cs->row->conns_high; i++) {
 		const struct conn_row *row = conn_row(h->cs, i);
-		char peer[48];
+		char peer[LOGLINE_ADDR];
 
 		if (row->state == CONN_FREE || conn_at(h->cs, i)->doomed)
 			continue;
