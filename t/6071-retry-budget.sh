@@ -82,6 +82,12 @@ is "$(of none retry_budget_exhausted)" 3 'attempts that fail at once count, too'
 # A kept connection that was closed: that is nobody's failure.
 for k in 1 2 3 4 5 6; do got "closed when it is used again $k" /kept/once 200 once; done
 is "$(of kept retry_budget_exhausted)" 0 'does not count'
+before=$(stat_of up_reused)
+is "$(curl -sS -o /dev/null -w '%{http_code} ' "http://127.0.0.1:$PORT/kept/name" -o /dev/null "http://127.0.0.1:$PORT/kept/drop/2500")" \
+	'200 502 ' 'one that is closed long after it got the request'
+expect_stat up_reused -eq $((before + 1))
+is "$(asked one 'GET /drop/2500')" 1 'is not asked again for nothing'
+is "$(of kept retry_budget_exhausted)" 1 'but as after any failure'
 # Only what may be repeated is.
 before=$(asked one 'POST /drop')
 got 'POST' /half/drop 502 - -X POST -d x

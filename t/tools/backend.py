@@ -17,7 +17,7 @@ Prints its address. Each request appends a line to standard output: "request MET
   /garbage     no HTTP; /short a length, and less than it; /cut a chunk without its end
   /both        Content-Length and Transfer-Encoding; /junk a proper answer and bytes behind it
   /early       413 before the body is read; /103 an early hint first; /trailers a body with trailers
-  /drop        closes without a word; /once 200, then closes without having said so
+  /drop        closes without a word, /drop/MS after so long; /once 200, then closes without having said so
   /hop         hop-by-hop fields of all kinds; /ws 101 and whatever comes is sent back
 """
 import asyncio
@@ -170,6 +170,7 @@ async def answer(method, target, lines, fields, reader, writer):
         writer.write(head(200, "Transfer-Encoding: chunked", "Trailer: X-Sum")
                      + b"5\r\nhello\r\n0\r\nX-Sum: 42\r\nContent-Length: 7\r\n\r\n")
     elif word == "drop":
+        await asyncio.sleep(number / 1000)
         return False
     elif word == "once":
         writer.write(whole(200, b"once\n"))

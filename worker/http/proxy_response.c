@@ -12,6 +12,10 @@
 #include "worker/http/forward.h"
 #include "worker/peer_load.h"
 
+enum {
+	STALE_US = 2000000 /* an end on the way comes in a round trip, or with a retransmission */
+};
+
 /* What writing to the client came to, while there is more to come. False: it is over. */
 static bool passed(struct http *h, uint32_t i, enum send_result result)
 {
@@ -364,6 +368,16 @@ static char *read_place(struct http *h, struct up *up, size_t *room)
 	return buf_data(&h->cs->bufs, up->in_buf) + up->in_len;
 }
 
+/*
+ * A kept connection that the peer closed in the moment in which it was used again: its end was on
+ * the way when the request was. What closes later had the request, and failed.
+ */
+static bool was_stale(const struct http *h, const struct up *up)
+{
+	return up->state == UP_HEAD && up->in_len == 0 && !up->fcgi.begun && up->requests > 1 &&
+	       proxy_now(h) - up->since_us < STALE_US;
+}
+
 /* The peer has closed, or its connection broke. */
 static void peer_closed(struct http *h, uint32_t i, bool clean)
 {
@@ -382,10 +396,7 @@ static void peer_closed(struct http *h, uint32_t i, bool clean)
 		exchange_last(c, CLOSE_NO_KEEPALIVE);
 		proxy_after(h, i, exchange_sent(h, i, SEND_DONE, proxy_log_base(h, i)));
 	} else {
-		/* A kept connection that the peer closed in the moment in which it was used
-		 * again. */
-		bool stale = up->state == UP_HEAD && up->in_len == 0 && !up->fcgi.begun &&
-			     up->requests > 1;
+		bool stale = was_stale(h, up);
 
 		if (!stale && up->state != UP_HEAD)
 			proxy_count_bad(h, up);
