@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "worker/errlog.h"
+#include "worker/http/iov.h"
 
 enum {
 	FRAMING = PIECE_TEXT + 7,
@@ -191,10 +192,8 @@ static void append(struct http *h, struct conn *c, const struct iovec *iov, size
 		memmove(p, p + c->out_off, c->out_len);
 		c->out_off = 0;
 	}
-	for (size_t k = 0; k < count; k++) {
-		memcpy(p + c->out_len, iov[k].iov_base, iov[k].iov_len);
-		c->out_len += (uint32_t)iov[k].iov_len;
-	}
+	iov_copy_rest(p + c->out_len, iov, count, 0);
+	c->out_len += (uint32_t)total;
 }
 
 /* All of it, or it counts for nothing. */
@@ -225,12 +224,11 @@ static bool spill(struct http *h, struct conn *c, const struct iovec *iov, size_
 enum send_result proxy_put(struct http *h, uint32_t i, struct iovec *iov, size_t count)
 {
 	struct conn *c = conn_at(h->cs, i);
-	size_t total = 0;
+	size_t total;
 
 	if (!proxy_waits(c))
 		return send_pieces(h->cs, i, iov, count);
-	for (size_t k = 0; k < count; k++)
-		total += iov[k].iov_len;
+	total = iov_total(iov, count);
 	board_add(&h->cs->row->buffered_bytes, total);
 	if (fits_memory(h, c, total)) {
 		append(h, c, iov, count, total);

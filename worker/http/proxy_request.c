@@ -9,22 +9,17 @@
 #include <sys/socket.h>
 
 #include "worker/http/fcgi.h"
+#include "worker/http/iov.h"
 
 /* Goes to the peer; what its socket does not take is kept. False: there is no room for it. A peer
  * that is gone is noticed when it is read from. */
 bool proxy_write(struct http *h, struct up *up, struct iovec *iov, size_t count)
 {
-	const struct msghdr m = {.msg_iov = iov, .msg_iovlen = count};
-	size_t total = 0, done;
+	size_t total = iov_total(iov, count), done;
 	ssize_t n = 0;
-	char *p;
 
-	for (size_t k = 0; k < count; k++)
-		total += iov[k].iov_len;
 	if (up->state != UP_CONNECT) {
-		do
-			n = sendmsg(up->fd, &m, MSG_NOSIGNAL);
-		while (n < 0 && errno == EINTR);
+		n = iov_send(up->fd, iov, count, MSG_NOSIGNAL);
 		if (n < 0 && errno != EAGAIN) {
 			up->flags |= UP_READABLE;
 			return true;
@@ -39,14 +34,7 @@ bool proxy_write(struct http *h, struct up *up, struct iovec *iov, size_t count)
 		return false;
 	up->out_off = 0;
 	up->out_len = (uint32_t)(total - done);
-	p = buf_data(&h->cs->bufs, up->out_buf);
-	for (size_t k = 0; k < count; k++) {
-		size_t skip = done < iov[k].iov_len ? done : iov[k].iov_len;
-
-		memcpy(p, (char *)iov[k].iov_base + skip, iov[k].iov_len - skip);
-		p += iov[k].iov_len - skip;
-		done -= skip;
-	}
+	iov_copy_rest(buf_data(&h->cs->bufs, up->out_buf), iov, count, done);
 	return true;
 }
 

@@ -11,7 +11,8 @@
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
+
+#include "worker/http/iov.h"
 
 /* One connection's share of a turn, so that a fast reader of a large file does not hold up the
  * others. */
@@ -40,38 +41,18 @@ static void count_out(struct conns *cs, uint32_t i, size_t n)
 	board_add(&cs->row->bytes_out, n);
 }
 
-static ssize_t write_iov(int fd, struct iovec *iov, size_t count, int flags)
-{
-	const struct msghdr m = {.msg_iov = iov, .msg_iovlen = count};
-	ssize_t n;
-
-	do
-		n = count == 1 ? send(fd, iov[0].iov_base, iov[0].iov_len, flags)
-			       : sendmsg(fd, &m, flags);
-	while (n < 0 && errno == EINTR);
-	return n;
-}
-
 /* Keeps what the socket did not take. */
 static int keep_rest(struct conns *cs, uint32_t i, const struct iovec *iov, size_t count,
 		     size_t total, size_t written)
 {
 	struct conn *c = conn_at(cs, i);
-	char *p;
 
 	c->out_buf = buf_take(&cs->bufs, total - written);
 	if (c->out_buf == BUF_NONE)
 		return -1;
 	c->out_off = 0;
 	c->out_len = (uint32_t)(total - written);
-	p = buf_data(&cs->bufs, c->out_buf);
-	for (size_t k = 0; k < count; k++) {
-		size_t skip = written < iov[k].iov_len ? written : iov[k].iov_len;
-
-		memcpy(p, (const char *)iov[k].iov_base + skip, iov[k].iov_len - skip);
-		p += iov[k].iov_len - skip;
-		written -= skip;
-	}
+	iov_copy_rest(buf_data(&cs->bufs, c->out_buf), iov, count, written);
 	return 0;
 }
 
@@ -82,8 +63,8 @@ static enum send_result send_bytes(struct conns *cs, uint32_t i)
 	while (c->out_off < c->out_len) {
 		struct iovec iov = {buf_data(&cs->bufs, c->out_buf) + c->out_off,
 				    c->out_len - c->out_off};
-		ssize_t n = write_iov(c->fd, &iov, 1,
-				      MSG_NOSIGNAL | (c->file_left > 0 ? MSG_MORE : 0));
+		ssize_t n = iov_send(c->fd, &iov, 1,
+				     MSG_NOSIGNAL | (c->file_left > 0 ? MSG_MORE : 0));
 
 		if (n < 0)
 			return would_block(errno) ? SEND_BLOCKED : SEND_LOST;
@@ -252,7 +233,7 @@ enum send_result send_begin(struct conns *cs, uint32_t i, const struct reply *r,
 			iov[count++] = (struct iovec){(void *)(uintptr_t)r->bytes, body};
 		}
 	}
-	n = write_iov(c->fd, iov, count, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+	n = iov_send(c->fd, iov, count, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
 	if (n < 0 && !would_block(errno))
 		return SEND_LOST;
 	if (n < 0)
@@ -281,12 +262,9 @@ enum send_result send_begin(struct conns *cs, uint32_t i, const struct reply *r,
 
 enum send_result send_pieces(struct conns *cs, uint32_t i, struct iovec *iov, size_t count)
 {
-	size_t total = 0;
-	ssize_t n;
+	size_t total = iov_total(iov, count);
+	ssize_t n = iov_send(conn_at(cs, i)->fd, iov, count, MSG_NOSIGNAL);
 
-	for (size_t k = 0; k < count; k++)
-		total += iov[k].iov_len;
-	n = write_iov(conn_at(cs, i)->fd, iov, count, MSG_NOSIGNAL);
 	if (n < 0 && !would_block(errno))
 		return SEND_LOST;
 	if (n < 0)
@@ -326,7 +304,7 @@ enum send_result send_continue(struct conns *cs, uint32_t i)
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct iovec iov = {(void *)(uintptr_t)text, sizeof text - 1};
 
-	ssize_t n = write_iov(conn_at(cs, i)->fd, &iov, 1, MSG_NOSIGNAL);
+	ssize_t n = iov_send(conn_at(cs, i)->fd, &iov, 1, MSG_NOSIGNAL);
 
 	if (n < 0 && would_block(errno))
 		return SEND_BLOCKED;
