@@ -23,6 +23,12 @@
 
 static const struct board_sizes sizes = {
     .slots = 1, .conns_per_worker = 40, .listeners = 2, .servers = 2, .upstreams = 2, .peers = 2};
+
+enum {
+	SOON_US =
+	    10000000 /* it does not wait forever, on a machine that may stand still for seconds */
+};
+
 static char dir[64], path[96], why[256];
 static char *image; /* a good board in memory */
 static size_t image_bytes;
@@ -248,7 +254,7 @@ START_TEST(test_cut_file)
 	r = reader_open(path, why, sizeof(why));
 	ck_assert_ptr_null(r);
 	ck_assert_msg(strstr(why, path) != NULL, "%s", why);
-	ck_assert_uint_lt(times_mono_us() - began, 3000000);
+	ck_assert_uint_lt(times_mono_us() - began, SOON_US);
 }
 END_TEST
 
@@ -305,7 +311,7 @@ START_TEST(test_waits_until_ready)
 	write_file(image, image_bytes);
 	ck_assert_ptr_null(reader_open(path, why, sizeof(why)));
 	ck_assert_uint_ge(times_mono_us() - began, 900000);
-	ck_assert_uint_lt(times_mono_us() - began, 3000000);
+	ck_assert_uint_lt(times_mono_us() - began, SOON_US);
 	fd = open(path, O_RDWR);
 	base = mmap(NULL, image_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ck_assert_ptr_ne(base, MAP_FAILED);
@@ -560,12 +566,14 @@ START_TEST(test_torn)
 	ck_assert_msg(r != NULL, "%s", why);
 	began = times_mono_us();
 	ck_assert_int_eq(reader_copy(r, reader_table(r, "master"), 0, &row), READER_TORN);
-	ck_assert_uint_lt(times_mono_us() - began, 200000);
+	ck_assert_uint_lt(times_mono_us() - began, SOON_US);
 	ck_assert_uint_eq(reader_row_u64(&row, "generation"), 5);
+	/* With patience for each of so many it would take three times as long. */
 	began = times_mono_us();
-	for (uint32_t i = 0; i < 80; i++)
-		ck_assert_int_eq(reader_copy(r, reader_table(r, "conn"), i, &row), READER_TORN);
-	ck_assert_uint_lt(times_mono_us() - began, 1000000);
+	for (uint32_t i = 0; i < 6000; i++)
+		ck_assert_int_eq(reader_copy(r, reader_table(r, "conn"), i % 80, &row),
+				 READER_TORN);
+	ck_assert_uint_lt(times_mono_us() - began, SOON_US);
 	board_write_end(&board.master->seq);
 	ck_assert_int_eq(reader_copy(r, reader_table(r, "master"), 0, &row), READER_OK);
 	reader_row_free(&row);
