@@ -46,7 +46,7 @@ torture() {
 	expect_stat buffers -eq 0
 }
 
-torture 'every byte of the answers to whole streams'
+torture 'every byte of the answers to whole streams' -m 50
 cmp_ok "${OUT[streams]:-0}" -ge 50 'streams were served'
 is_stat requests "${OUT[requests]:-}" 'as many requests are counted as were made'
 is_stat requests_started "${OUT[requests]:-}" 'and as many begun'
@@ -57,7 +57,7 @@ is_stat server.s.bytes_in "${OUT[sent]:-}" 'each byte is one of one request'
 expect_stat log_lines -eq "${OUT[requests]:-}"
 is "$(wc -l <"$T/access.log")" "${OUT[requests]:-}" 'a log line for each request'
 
-torture 'every byte of the answers beside streams that are left' -a 60 -c 24
+torture 'every byte of the answers beside streams that are left' -a 60 -c 24 -m 160
 cmp_ok "${OUT[left]:-0}" -ge 50 'streams were left'
 expect_stat log_lines -eq $(($(stat_of requests) + $(stat_of requests_cut)))
 is "$(wc -l <"$T/access.log")" $(($(stat_of requests) + $(stat_of requests_cut))) 'a log line for each request, also for those that were cut'

@@ -4,8 +4,9 @@
 # Tortures an HTTP server with streams of mixed, valid, pipelined requests, cut at random places, read in random bites through
 # small buffers and segments, and compares every byte of the answers with what the same requests got on a calm connection
 # (but for Date and multipart boundaries). Some clients leave in the middle, by a reset, a close or a half-close.
-#   torture.pl [-s SEED] [-t SECONDS] [-n STREAMS] [-c CLIENTS] [-a PERCENT] ROOT ADDRESS...
-#   -s  of the random numbers (time)   -t  begin no new stream after so many seconds (5)   -n  nor after so many streams
+#   torture.pl [-s SEED] [-t SECONDS] [-m STREAMS] [-n STREAMS] [-c CLIENTS] [-a PERCENT] ROOT ADDRESS...
+#   -s  of the random numbers (time)   -t  begin no new stream after so many seconds (5), -m  but of the first so many
+#   -n  nor after so many streams
 #   -c  at the same time (12)   -a  how many of a hundred streams are left in the middle (0)
 #   ROOT: the served folder, with the files that the scenario makes; ADDRESS: HOST:PORT or unix:PATH
 # Prints "name number" lines of what it did; with -a 0 the server's counters must agree with them. Status 1: a difference, told.
@@ -20,8 +21,8 @@ use Socket qw(IPPROTO_TCP TCP_NODELAY TCP_MAXSEG SOL_SOCKET SO_RCVBUF SO_LINGER 
 use Time::HiRes qw(time sleep);
 
 $SIG{PIPE} = 'IGNORE';
-my %o = (s => int(time) % 1000000, t => 5, n => 1e9, c => 12, a => 0);
-getopts('s:t:n:c:a:', \%o) or exit 2;
+my %o = (s => int(time) % 1000000, t => 5, m => 0, n => 1e9, c => 12, a => 0);
+getopts('s:t:m:n:c:a:', \%o) or exit 2;
 my ($root, @to) = @ARGV;
 @to or die "torture: no address\n";
 my $PATIENCE = 30 * ($ENV{WAIT_FACTOR} // 1); # seconds without progress
@@ -321,7 +322,7 @@ $count{$_} = 0 for qw(requests sent received streams left);
 refer_all();
 my ($number, $end, %conns) = (0, time + $o{t});
 for (;;) {
-	while (keys %conns < $o{c} && time < $end && $number < $o{n}) {
+	while (keys %conns < $o{c} && (time < $end || $number < $o{m}) && $number < $o{n}) {
 		my $c = begin(++$number);
 		$conns{fileno $c->{s}} = $c;
 	}
