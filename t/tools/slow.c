@@ -2,8 +2,9 @@
 /*
  * A client that misbehaves slowly, for tests of deadlines: heads that never end, requests byte by
  * byte, connections that say nothing, readers that hardly read. It prints how each connection
- * ended, and how old the first and the last one were then. It ends when all connections have, or
- * when its time is over; what is still open then is counted as such.
+ * ended, and how old the first and the last one were then. It ends when all connections have, when
+ * all that are open were answered (-e), or when its time is over, which begins when all are made;
+ * what is still open then is counted as such.
  */
 #include <sys/epoll.h>
 
@@ -32,7 +33,7 @@ static struct {
 	unsigned conns;
 	double interval_ms, duration_s;
 	size_t bytes; /* that a slow reader reads in an interval */
-	bool silent, reader;
+	bool silent, reader, till_answered;
 	const char *text, *path, *ready_file;
 	struct net_addr to;
 } opt = {.conns = 1, .interval_ms = 1000, .duration_s = 30, .path = "/"};
@@ -43,7 +44,7 @@ static const char loris_field[] = "X-Slow: 1\r\n";
 
 static struct {
 	struct slow *all;
-	unsigned pending, alive;
+	unsigned pending, alive, answered;
 	int epoll;
 	uint64_t now_us, start_us;
 	uint64_t bytes_in, bytes_out, first_us, last_us;
@@ -58,6 +59,7 @@ static void end(struct slow *s, enum fate fate)
 	s->fd = -1;
 	s->fate = fate;
 	run.alive--;
+	run.answered -= s->status != 0; /* of those alive */
 	if (!s->connected)
 		run.pending--;
 	if (fate == FATE_FAILED)
@@ -134,6 +136,7 @@ static void note_status(struct slow *s, const char *data, size_t len)
 	if (s->status < 100 || s->status > 599)
 		s->status = 599;
 	run.status[s->status]++;
+	run.answered++;
 }
 
 /* Reads up to `room` bytes once. Returns whether there may be more. */
@@ -217,7 +220,7 @@ static void on_interval(struct slow *s)
 		read_some(s, opt.bytes);
 }
 
-/* Does what is due; returns milliseconds until there is more. */
+/* Does what is due, and what a standstill has left; returns milliseconds until there is more. */
 static int do_due(void)
 {
 	uint64_t next = run.start_us + (uint64_t)(opt.duration_s * 1e6);
@@ -226,7 +229,7 @@ static int do_due(void)
 	for (unsigned i = 0; i < opt.conns; i++) {
 		struct slow *s = &run.all[i];
 
-		if (s->fd >= 0 && s->connected && run.now_us >= s->next_us)
+		while (s->fd >= 0 && s->connected && run.now_us >= s->next_us)
 			on_interval(s);
 		if (s->fd >= 0 && s->connected && s->next_us < next)
 			next = s->next_us;
@@ -234,13 +237,27 @@ static int do_due(void)
 	return next <= run.now_us ? 0 : (int)((next - run.now_us + 999) / 1000);
 }
 
+static bool goes_on(void)
+{
+	uint64_t end_us = run.start_us + (uint64_t)(opt.duration_s * 1e6);
+
+	return run.alive > 0 && run.now_us < end_us &&
+	       !(opt.till_answered && run.answered == run.alive);
+}
+
+static void all_made(void)
+{
+	run.start_us = run.now_us;
+	if (opt.ready_file != NULL)
+		net_say_ready(opt.ready_file);
+}
+
 static void work(void)
 {
 	struct epoll_event events[256];
-	uint64_t end_us = run.start_us + (uint64_t)(opt.duration_s * 1e6);
 	bool said = false;
 
-	while (run.alive > 0 && run.now_us < end_us) {
+	while (goes_on()) {
 		int n = epoll_wait(run.epoll, events, 256, do_due());
 
 		if (n < 0 && errno != EINTR)
@@ -252,10 +269,12 @@ static void work(void)
 			if (s->fd >= 0)
 				on_event(s, events[i].events);
 		}
-		if (run.pending == 0 && !said && opt.ready_file != NULL)
-			net_say_ready(opt.ready_file);
+		if (run.pending == 0 && !said)
+			all_made();
 		said |= run.pending == 0;
 	}
+	if (!opt.till_answered)
+		do_due();
 }
 
 static void print_summary(void)
@@ -272,9 +291,11 @@ static void print_summary(void)
 			printf("status_%u %u\n", i, run.status[i]);
 	printf("closed %u\nreset %u\nstill_open %u\n", fates[FATE_CLOSED], fates[FATE_RESET],
 	       fates[FATE_OPEN]);
-	printf("first_close_ms %llu\nlast_close_ms %llu\nbytes_in %llu\nbytes_out %llu\n",
+	printf("first_close_ms %llu\nlast_close_ms %llu\nbytes_in %llu\nbytes_out %llu\n"
+	       "duration_ms %llu\n",
 	       (unsigned long long)run.first_us / 1000, (unsigned long long)run.last_us / 1000,
-	       (unsigned long long)run.bytes_in, (unsigned long long)run.bytes_out);
+	       (unsigned long long)run.bytes_in, (unsigned long long)run.bytes_out,
+	       (unsigned long long)(run.now_us - run.start_us) / 1000);
 }
 
 static void usage(void)
@@ -283,6 +304,7 @@ static void usage(void)
 	      "  -c CONNS    connections (1)\n"
 	      "  -i MS       interval (1000)\n"
 	      "  -d SECONDS  give up after (30)\n"
+	      "  -e          end when all that are open were answered\n"
 	      "  -s TEXT     sent a byte each interval; without it, a head that never ends\n"
 	      "  -a          send nothing\n"
 	      "  -r          send the whole request, then read slowly\n"
@@ -299,7 +321,7 @@ static void parse_options(int argc, char **argv)
 	int c;
 
 	/* In parentheses: libbsd's overlay makes getopt a macro, and tools do not link libbsd. */
-	while ((c = (getopt)(argc, argv, "c:i:d:s:arn:p:w:")) != -1) {
+	while ((c = (getopt)(argc, argv, "c:i:d:es:arn:p:w:")) != -1) {
 		switch (c) {
 		case 'c':
 			opt.conns = (unsigned)net_number(optarg, c, 1, 1000000);
@@ -309,6 +331,9 @@ static void parse_options(int argc, char **argv)
 			break;
 		case 'd':
 			opt.duration_s = net_number(optarg, c, 0, 1e5);
+			break;
+		case 'e':
+			opt.till_answered = true;
 			break;
 		case 's':
 			opt.text = optarg;
