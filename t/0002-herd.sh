@@ -55,7 +55,7 @@ cmp_ok "$(count p99_us)" -le "$(count max_us)" "up to the maximum"
 herd -c 3 -r 200 -n 203
 cmp_ok "$(count duration_us)" -ge 950000 "a rate is not exceeded"
 # What a standstill has left is made up for.
-cmp_ok "$(count duration_us)" -lt $((1250000 + 1000000 * WAIT_FACTOR)) "and reached"
+cmp_ok "$(count duration_us)" -lt $((900000 + 1000000 * WAIT_FACTOR)) "and reached"
 herd -c 3 -r 200 -d 0.5
 cmp_ok "$(count requests)" -le $((200 * $(count duration_us) / 1000000 + 3)) "a rate is not exceeded in a given time"
 is "$(count requests)" "$(count answered)" "what is in flight at the end is waited for"
