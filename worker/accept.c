@@ -215,6 +215,8 @@ uint32_t acceptor_take(struct acceptor *a, uint32_t k)
 
 	/* Bounded, so that a socket in a bad state cannot hold the loop: what is left is reported
 	 * again. */
+	if (a->given_up)
+		return CONN_NONE;
 	for (int tries = 0; tries < BATCH_MOST && (a->watching || a->stopped); tries++) {
 		int fd;
 		uint32_t i;
@@ -331,6 +333,7 @@ void acceptor_stop(struct acceptor *a)
 
 void acceptor_give_up(struct acceptor *a)
 {
+	a->given_up = true;
 	if (a->reserve_fd < 0)
 		a->reserve_fd = open_reserve();
 	for (uint32_t k = 0; k < a->env->listen_count && a->reserve_fd >= 0; k++)

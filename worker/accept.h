@@ -36,6 +36,7 @@ struct acceptor {
 			 */
 	bool watching;
 	bool stopped;       /* for good: draining */
+	bool given_up;      /* what the numbers in env lead to is no socket any more */
 	unsigned pauses;    /* in a row */
 	uint64_t resume_us; /* paused until then; 0 = not paused */
 	uint32_t batch;     /* how many to take at a turn: adapts to what was found */
@@ -50,7 +51,7 @@ void acceptor_init_stopped(struct acceptor *a, struct conns *cs, const struct wo
 			   int epoll_fd, uint64_t tag);
 
 /* Takes the next connection of listening socket k. Returns its record, or CONN_NONE if there is
- * none now (or accepting has paused). */
+ * none now (or accepting has paused, or the socket was given up since it was told of one). */
 uint32_t acceptor_take(struct acceptor *a, uint32_t k);
 
 /* How many acceptor_take calls a turn may make for one socket, and what came of them. */

@@ -250,6 +250,22 @@ START_TEST(test_half_watched)
 }
 END_TEST
 
+/* A client and the order to drain, told of in the same turn: nothing is accepted from what was a
+ * socket. */
+START_TEST(test_given_up)
+{
+	int client = come();
+
+	ck_assert_int_eq(told(), 1);
+	acceptor_stop(&acceptor);
+	acceptor_give_up(&acceptor);
+	ck_assert_uint_eq(acceptor_take(&acceptor, 0), CONN_NONE);
+	ck_assert_uint_eq(cs.row->accept_retries, 0);
+	ck_assert_uint_eq(cs.row->accept_pauses, 0);
+	close(client);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("acceptor");
@@ -262,6 +278,7 @@ int main(void)
 	tcase_add_test(c, test_batch);
 	tcase_add_test(c, test_no_descriptors);
 	tcase_add_test(c, test_half_watched);
+	tcase_add_test(c, test_given_up);
 	suite_add_tcase(s, c);
 	return run_suite(s);
 }
