@@ -99,6 +99,7 @@ struct child {
 	int control_fd; /* the master's end; owned; -1 if there is no process or it closed its end
 			 */
 	uint64_t started_us, ready_us, deadline_us;
+	uint64_t doubt_us; /* since when it looks hung; 0: it does not */
 	const struct board *board;
 	char epitaph[256]; /* how the last process here ended */
 };

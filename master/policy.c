@@ -30,6 +30,15 @@ bool policy_hung(uint64_t now_us, uint64_t beat_us, uint64_t fresh_us, uint64_t 
 	return hang_us && now_us > last_us && now_us - last_us > hang_us;
 }
 
+bool policy_hangs_still(bool hung, uint64_t now_us, uint64_t *doubt_us)
+{
+	if (!hung)
+		*doubt_us = 0;
+	else if (!*doubt_us)
+		*doubt_us = now_us;
+	return hung && now_us - *doubt_us >= POLICY_DOUBT_US;
+}
+
 uint64_t policy_late_us(uint64_t now_us, uint64_t last_turn_us)
 {
 	if (!last_turn_us || now_us <= last_turn_us || now_us - last_turn_us <= POLICY_LATE_US)

@@ -17,8 +17,10 @@
 #define POLICY_FORGIVE_US  (10 * POLICY_SECOND_US) /* a life as long as this is healthy */
 #define POLICY_PATIENCE_US (60 * POLICY_SECOND_US) /* longest wait between two starts */
 #define POLICY_LATE_US     (2 * POLICY_SECOND_US) /* a turn of the master as long as this is late */
+#define POLICY_DOUBT_US \
+	(POLICY_SECOND_US / 5) /* that a worker looks hung, before it counts as hung */
 #define POLICY_ABORT_US \
-	(POLICY_SECOND_US * 4 / 5) /* from ABRT to KILL: taken over within hang and 1 s */
+	(POLICY_SECOND_US * 3 / 5) /* from ABRT to KILL: taken over within hang and 1 s */
 #define POLICY_GUARD_US   (2 * POLICY_SECOND_US)  /* between requests for a standby */
 #define POLICY_CHECK_US   (10 * POLICY_SECOND_US) /* for the check of a new program */
 #define POLICY_RETURN_US  (5 * POLICY_SECOND_US)  /* for its workers to hand back what they have */
@@ -42,6 +44,11 @@ uint64_t policy_patience_us(unsigned deaths);
 /* Whether a worker counts as hung: neither its last heartbeat nor the last fresh turn that it was
  * given is younger than hang_us (0 = never hung). */
 bool policy_hung(uint64_t now_us, uint64_t beat_us, uint64_t fresh_us, uint64_t hang_us);
+
+/* Whether one that looks hung has done so for POLICY_DOUBT_US: after a standstill of the whole
+ * machine everybody looks hung, and who is well shows it in a moment. *doubt_us: since when it
+ * looks so; 0 if it does not. */
+bool policy_hangs_still(bool hung, uint64_t now_us, uint64_t *doubt_us);
 
 /* By how much the master itself was late with this turn; 0 if it was not. Everybody's deadlines
  * move by this. */

@@ -339,6 +339,8 @@ static bool has_heartbeat(const struct child *c)
 static void watch_child(const struct slots *s, struct child *c, uint64_t now_us)
 {
 	struct child_news news = {.now_us = now_us};
+	bool hung = has_heartbeat(c) && policy_hung(now_us, child_beat_us(c), fresh_us(s, c),
+						    c->gen->settings->hang_us);
 
 	if (c->alone && c->state == CHILD_DRAINING)
 		drain_again(s, c, now_us);
@@ -346,8 +348,7 @@ static void watch_child(const struct slots *s, struct child *c, uint64_t now_us)
 		child_event(c, CHILD_EXPIRES, &news);
 		return;
 	}
-	if (has_heartbeat(c) &&
-	    policy_hung(now_us, child_beat_us(c), fresh_us(s, c), c->gen->settings->hang_us))
+	if (policy_hangs_still(hung, now_us, &c->doubt_us))
 		child_event(c, CHILD_HANGS, &news);
 }
 
@@ -462,6 +463,8 @@ static uint64_t hangs_us(const struct slots *s, const struct child *c)
 	uint64_t hang_us = c->gen->settings->hang_us, beat_us = child_beat_us(c);
 	uint64_t last_us = fresh_us(s, c) > beat_us ? fresh_us(s, c) : beat_us;
 
+	if (c->doubt_us && has_heartbeat(c))
+		return c->doubt_us + POLICY_DOUBT_US;
 	return has_heartbeat(c) && hang_us ? last_us + hang_us + 1 : 0;
 }
 

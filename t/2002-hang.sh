@@ -60,4 +60,23 @@ for _ in {1..10}; do
 done
 pass 'it serves'
 is "$(ctl workers -a -H | awk -F '\t' -v pid="$victim" '$3 == pid { print $4 }')" dead 'its row says that it is dead'
+stop_drover
+
+# Everybody stands still, for longer than hang and too short for the master to call itself late: none of them hangs.
+sed -i 's/^hang = .*/hang = 500ms/' "$T/drover.conf"
+start_drover
+mapfile -t all < <(worker_pids)
+for round in 1 2 3; do
+	kill -STOP "$DROVER_PID" "${all[@]}"
+	held=$(now_ms)
+	standstill() {
+		[ $(($(now_ms) - held)) -ge 800 ]
+	}
+	wait_for 10 standstill
+	kill -CONT "$DROVER_PID" "${all[@]}"
+	beat=$(stat_of master.beat_us)
+	expect_stat master.beat_us -gt $((beat + 900000))
+	is_stat master.worker_hangs 0 "a standstill of all: nobody is said to hang ($round)"
+done
+is "$(worker_pids | sort | tr '\n' ' ')" "$(printf '%s\n' "${all[@]}" | sort | tr '\n' ' ')" 'both workers are still there'
 done_testing

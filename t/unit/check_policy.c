@@ -174,6 +174,22 @@ START_TEST(test_hung)
 }
 END_TEST
 
+/* A standstill makes all look hung: those who are well show it before they are looked at again. */
+START_TEST(test_hangs_still)
+{
+	uint64_t doubt_us = 0;
+
+	ck_assert(!policy_hangs_still(false, 10 * S, &doubt_us));
+	ck_assert_uint_eq(doubt_us, 0);
+	ck_assert(!policy_hangs_still(true, 20 * S, &doubt_us));
+	ck_assert(!policy_hangs_still(true, 20 * S + POLICY_DOUBT_US - 1, &doubt_us));
+	ck_assert(!policy_hangs_still(false, 20 * S + POLICY_DOUBT_US, &doubt_us));
+	ck_assert(!policy_hangs_still(true, 30 * S, &doubt_us));
+	ck_assert_uint_eq(doubt_us, 30 * S);
+	ck_assert(policy_hangs_still(true, 30 * S + POLICY_DOUBT_US, &doubt_us));
+}
+END_TEST
+
 START_TEST(test_late)
 {
 	ck_assert_uint_eq(policy_late_us(10 * S, 0), 0);
@@ -278,6 +294,7 @@ int main(void)
 	tcase_add_loop_test(c, test_deaths, 0, COUNT(deaths));
 	tcase_add_test(c, test_crash_loop);
 	tcase_add_loop_test(c, test_hung, 0, COUNT(hangs));
+	tcase_add_test(c, test_hangs_still);
 	tcase_add_test(c, test_late);
 	tcase_add_test(c, test_starts);
 	tcase_add_loop_test(c, test_slot, 0, COUNT(slots));
