@@ -102,14 +102,15 @@ like "$(ctl status 2>&1)" 'stopped' 'the board says that drover stopped'
 rm "$T/drover.conf"
 start_drover -l 127.0.0.1:0 "$T/www"
 is "$(curl -sS "http://127.0.0.1:$PORT/")" hello 'a folder is served without a configuration'
-like "$(cat "$T/stdout")" "http://127.0.0.1:$PORT/" 'the address is printed'
-like "$(cat "$T/stdout")" "droverctl -r $RUN status" 'and what to look at'
+# After it serves.
+ok 'what to look at is printed' wait_for 10 grep -q "droverctl -r $RUN status" "$T/stdout"
+like "$(cat "$T/stdout")" "http://127.0.0.1:$PORT/" 'and the address'
 is "$(ls "$RUN" | grep -v -e "^worker" -e "^ctl" | tr '\n' ' ')" 'drover.board drover.board.prev drover.pid ' 'the board of before is kept'
 ok 'reload without a configuration' ctl reload
 stop_drover INT
 start_drover -l "unix:$T/socket" "$T/www"
 is "$(curl -sS --unix-socket "$T/socket" http://x/)" hello 'by a unix socket'
-like "$(cat "$T/stdout")" "serves $T/www at unix:$T/socket"$'\n' 'its address is printed, which is no URL'
+ok 'its address is printed, which is no URL' wait_for 10 grep -q "serves $T/www at unix:$T/socket\$" "$T/stdout"
 stop_drover INT
 run_drover -l nonsense "$T/www" -r "$RUN"
 is "$STATUS" 2 'options come before the folder'

@@ -36,7 +36,7 @@ is "$(ps -o sid= -p "$pid" | tr -d ' ')" "$pid" 'a session of its own'
 is "$(readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" "/proc/$pid/fd/2" | sort -u)" /dev/null 'streams lead nowhere'
 is "$(readlink "/proc/$pid/cwd" "/proc/$(worker_pids | head -n 1)/cwd" | sort -u)" / 'it stands in no directory that may have to go'
 is "$(stat -c %a "$T/error.log" "$T/access.log" | sort -u)" 640 'mode of the logs'
-ok 'the log says that it serves' grep -q ' serves: generation 1, 2 of 2 workers ready' "$T/error.log"
+ok 'the log says that it serves' wait_for 10 grep -q ' serves: generation 1, 2 of 2 workers ready' "$T/error.log"
 
 background
 is "$STATUS" 1 'a second start fails'

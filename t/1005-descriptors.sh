@@ -29,8 +29,8 @@ cp "$T/drover.conf" "$T/files.conf"
 sed -i 's|root = .*|proxy = "127.0.0.1:1" }|' "$T/drover.conf"
 ulimit -Sn 200
 start_drover
-cmp_ok "$(stat_of fds_max)" -ge 764 'with a proxy it is raised to what connections to peers need as well'
-is "$(stat_of conns_max)" 300 'worker_connections as configured'
+cmp_stat fds_max -ge 764 'with a proxy it is raised to what connections to peers need as well'
+is_stat conns_max 300 'worker_connections as configured'
 stop_drover
 mv "$T/files.conf" "$T/drover.conf"
 

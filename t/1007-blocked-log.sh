@@ -29,11 +29,12 @@ DROVER_PID=$!
 PIDS+=("$DROVER_PID")
 ok 'it starts' wait_for 10 drover_is_ready
 PORT=$(port_of 1)
-is "$(curl -sS -m 5 "http://127.0.0.1:$PORT/")" hello 'it serves'
-ok 'reload' ctl reload -t 5
+is "$(curl -sS -m $((5 * WAIT_FACTOR)) "http://127.0.0.1:$PORT/")" hello 'it serves'
+ok 'reload' ctl reload -t $((5 * WAIT_FACTOR))
+wait_for 10 guarded || die 'the worker has a standby'
 kill -KILL "$(worker_pids)"
 expect_stat takeovers -eq 1
-is "$(curl -sS -m 5 "http://127.0.0.1:$PORT/")" hello 'it serves after a crash'
+is "$(curl -sS -m $((5 * WAIT_FACTOR)) "http://127.0.0.1:$PORT/")" hello 'it serves after a crash'
 expect_stat log_lines -eq 0
 stop_drover
 done_testing

@@ -21,7 +21,7 @@ log_says() {
 
 # pid_of SLOT: of its ready worker.
 pid_of() {
-	ctl workers -H | awk -F '\t' -v slot="$1" '$1 == slot && $4 == "ready" { print $3 }'
+	ctl_plain workers -H | awk -F '\t' -v slot="$1" '$1 == slot && $4 == "ready" { print $3 }'
 }
 
 # new_pid SLOT OLD: another one is ready there.

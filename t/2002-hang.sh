@@ -56,7 +56,7 @@ ok 'it is replaced' wait_for 15 new_pid 1 "$victim"
 expect_gone "$victim"
 expect_stat master.worker_deaths -eq 1
 for _ in {1..10}; do
-	[ "$(curl -sS -m 5 "http://127.0.0.1:$PORT/")" = hello ] || fail 'served after the hang'
+	[ "$(curl -sS -m $((5 * WAIT_FACTOR)) "http://127.0.0.1:$PORT/")" = hello ] || fail 'served after the hang'
 done
 pass 'it serves'
 is "$(ctl workers -a -H | awk -F '\t' -v pid="$victim" '$3 == pid { print $4 }')" dead 'its row says that it is dead'

@@ -93,7 +93,7 @@ ask "POST /gone HTTP/1.1\r\n${H}Content-Length: 1024\r\n\r\n$(printf 'x%.0s' {1.
 like "$REPLY" 'HTTP/1.1 410.*HTTP/1.1 200.*hello$' 'a body by length'
 cmp_stat body_bytes_discarded -ge 1024 'its bytes are counted'
 
-ask "POST /gone HTTP/1.1\r\n${H}Content-Length: 3\r\nExpect: 100-continue\r\n\r\n" -n 1 -w 1
+ask "POST /gone HTTP/1.1\r\n${H}Content-Length: 3\r\nExpect: 100-continue\r\n\r\n" -n 1 -w 3
 like "$REPLY" '^HTTP/1.1 100 Continue' 'Expect: 100-continue is answered'
 is "$STATUS" 4 'and the body awaited'
 ask "POST /a.txt HTTP/1.1\r\n${H}Content-Length: 3\r\nExpect: 100-continue\r\n\r\n"

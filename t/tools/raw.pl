@@ -19,12 +19,13 @@ $SIG{PIPE} = 'IGNORE';
 my %o = (w => 10);
 getopts('bi:hw:n:', \%o) or exit 2;
 my $to = shift // exit 2;
+binmode STDIN;
+binmode STDOUT;
+# Before it connects: a connection without a request has a deadline.
+my $in = do { local $/; <STDIN> } // '';
 my $s = $to =~ /^unix:(.*)/ ? IO::Socket::UNIX->new(Peer => $1) : IO::Socket::INET->new(PeerAddr => $to);
 $s or die "raw: $to: $!\n";
 $s->setsockopt(IPPROTO_TCP, TCP_NODELAY, 1) if $to !~ /^unix:/;
-binmode STDIN;
-binmode STDOUT;
-my $in = do { local $/; <STDIN> } // '';
 my @pieces = $o{b} ? split(//, $in) : defined $o{i} ? split(/(?<=\n)/, $in) : ($in);
 my $end = time + $o{w};
 my $sel = IO::Select->new($s);
@@ -64,5 +65,7 @@ shutdown $s, 1 if $o{h};
 while (time < $end) {
 	take() if $sel->can_read($end - time);
 }
+# What came while this process did not run.
+take() while $sel->can_read(0);
 print $out;
 exit 4;
