@@ -29,9 +29,16 @@ server "whole" {
     location "/" { root = "$T/www" }
     location "= /sink" { status = 200 }
 }
+# For what is to be served: nothing else of it is due so soon that a client which is held up would miss it.
+server "calm" {
+    listen = { "127.0.0.4:0" }
+    deadlines { header = 30s  idle = 500ms  send = 60s  min_rate = 1000  min_rate_after = 2s }
+    location "/" { root = "$T/www" }
+}
 EOF
 RATE=127.0.0.2:$(port_of 2)
 WHOLE=127.0.0.3:$(port_of 3)
+CALM=127.0.0.4:$(port_of 4)
 fds_mark
 
 # ask ADDR:PORT TEXT [OPTIONS]: REPLY, STATUS and the time it took, TOOK, in ms.
@@ -60,7 +67,7 @@ printf 'GET /a.txt HTTP/1.1\r\nHost: x\r\nAccept: everything\r\nX: yes\r\n\r\n' 
 like "$(cat "$T/slow")" '^HTTP/1.1 408 ' 'the header deadline is wall clock: steady trickling does not stretch it'
 is_stat expired_header 3 'and counted'
 
-ask "127.0.0.1:$PORT" 'GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n' -w 5
+ask "$CALM" 'GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n' -w 5
 like "$REPLY" '^HTTP/1.1 200 .*hello$' 'an idle connection is closed'
 unlike "$REPLY" '408' 'quietly'
 is_stat expired_idle 1 'and counted'
@@ -88,7 +95,7 @@ expect_stat expired_min_rate -eq 2 8
 finish "$PID"
 like "$(cat "$T/trickle.out")" 'reset 1' 'a reader slower than min_rate is reset'
 
-spawn steady "$BUILD/herd" -c 2 -n 2 -b 100000 -p /medium -t 60000 "$RATE"
+spawn steady "$BUILD/herd" -c 2 -n 2 -b 60000 -p /medium -t 60000 "$CALM"
 finish "$PID" 60
 is "$STATUS" 0 'a slow but steady reader is served whole'
 
@@ -116,6 +123,10 @@ expect_stat expired_linger -ge 1 5
 expect_stat conns -eq 0
 finish "$PID"
 
+all_logged() {
+	[ "$(grep -c '" 408 ' "$T/access.log")" -ge 5 ]
+}
+wait_for 5 all_logged
 is "$(grep -c '" 408 ' "$T/access.log")" 5 'each 408 is in the access log' || diag "$(cat "$T/access.log")"
 expect_stat buffers -eq 0
 expect_stat conns -eq 0

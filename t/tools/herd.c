@@ -93,6 +93,7 @@ static struct {
 	uint64_t claimed;     /* requests sent or about to be, for -n */
 	uint64_t load_sent;   /* of these, in this load */
 	uint64_t load_before; /* answered before this load */
+	uint64_t gap_us;      /* the longest that a load stood still, from one turn to the next */
 	struct slot *slots;
 	unsigned started, settled, ready, complaints;
 	bool ready_said;
@@ -692,11 +693,14 @@ static int wait_ms(void)
 static void turn(void)
 {
 	struct epoll_event events[512];
+	uint64_t before_us = herd.now_us;
 	int n = epoll_wait(herd.epoll, events, 512, wait_ms());
 
 	if (n < 0 && errno != EINTR)
 		err(2, "epoll_wait");
 	herd.now_us = net_now_us();
+	if (herd.phase == LOAD && herd.now_us - before_us > herd.gap_us)
+		herd.gap_us = herd.now_us - before_us;
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.ptr == &herd.signals)
 			on_signal();
@@ -744,6 +748,7 @@ static void print_summary(uint64_t held)
 	print_value("p99_us", latency_quantile(&herd.latency, 0.99));
 	print_value("p999_us", latency_quantile(&herd.latency, 0.999));
 	print_value("max_us", herd.latency.max_us);
+	print_value("gap_us", herd.gap_us);
 	print_value("ramp_us", ramp_us);
 	print_value("duration_us", herd.load_us ? herd.drained_us - herd.load_us : 0);
 	if (opt.json)
