@@ -41,7 +41,9 @@ like "$(cat "$T/combined.log")" '^127\.0\.0\.1 - - \[[0-9]{2}/[A-Z][a-z]{2}/20[0
 	'combined'
 printf 'GET /a.txt HTTP/1.1\r\nHost: x\r\nUser-Agent: \xffevil\x1b\r\n\r\n' | perl "$ROOT/t/tools/raw.pl" "127.0.0.1:$PORT" >/dev/null
 printf 'GET /a.txt HTTP/1.1\r\nHost: x\r\nUser-Agent: \xffevil\r\nConnection: close\r\n\r\n' | perl "$ROOT/t/tools/raw.pl" "127.0.0.1:$PORT" >/dev/null
+# Each worker writes its own lines.
 wait_for 5 grep -q 'evil' "$T/combined.log"
+wait_for 5 grep -q '"-" 400' "$T/combined.log"
 like "$(cat "$T/combined.log")" '"-" 400 [0-9]+ "-" "-"' 'a refused request has no text'
 like "$(cat "$T/combined.log")" '"\\xFFevil"' 'bytes that are not ASCII are escaped'
 
@@ -78,6 +80,10 @@ is_stat log_lines_lost 0 'none was lost'
 writes() {
 	awk '$1 == "syscw:" { n += $2 } END { print n }' $(worker_pids | sed 's,.*,/proc/&/io,')
 }
+all_accounted() {
+	[ $(($(stat_of log_lines) + $(stat_of log_lines_lost))) -eq $(($(stat_of requests) + $(stat_of requests_cut))) ]
+}
+wait_for 10 all_accounted
 lines=$(stat_of log_lines) before=$(writes) start=$(now_ms)
 ok '20,000 requests' "$BUILD/herd" -c 8 -n 20000 -p /a.txt "127.0.0.1:$PORT"
 is_stat log_lines $((lines + 20000)) 'are written before long'
@@ -90,9 +96,6 @@ cmp_stat log_lines_lost -ge 1000 'the lines are counted as lost'
 is "$(awk '/cannot be written/ && !/ suppressed / && said[$3]++ { n++ } END { print n + 0 }' "$T/stderr")" 0 \
 	'it is said once for each worker, not for each line'
 ok 'reload with a full disk' ctl reload
-all_accounted() {
-	[ $(($(stat_of log_lines) + $(stat_of log_lines_lost))) -eq $(($(stat_of requests) + $(stat_of requests_cut))) ]
-}
 ok 'what the old workers still had counts as lost, too' wait_for 10 all_accounted
 stop_drover
 

@@ -13,17 +13,18 @@ site() {
 	config <<EOF
 workers = ${WORKERS:-2}
 worker_connections = ${CONNECTIONS:-1000}
-drain = 5s
+drain = 60s
 server "site" {
     listen = { $2 }
     ${3:-}
     location "/" { root = "$T/$1" }
+    deadlines { header = 60s }
 }
 EOF
 }
 
 get() {
-	curl -sS -m 5 "http://127.0.0.1:${1:-$PORT}/"
+	curl -sS -m $((5 * WAIT_FACTOR)) "http://127.0.0.1:${1:-$PORT}/"
 }
 
 addresses() {
@@ -41,7 +42,7 @@ reload_fails() {
 	ctl reload >"$T/reload.out" 2>"$T/reload.err"
 	is "$?" 1 "$1: droverctl ends with status 1"
 	like "$(tr -s ' \n' ' ' <"$T/reload.err")" "$2" "$1: droverctl says why"
-	ok "$1: the log says why" log_says "error .*$2"
+	ok "$1: the log says why" wait_for 5 log_says "error .*$2"
 	like "$(ctl stat -H master.reload_error)" "$2" "$1: the board says why"
 	is "$(ctl stat -H master.reload_result | cut -f 2)" failed "$1: the result on the board"
 	is_stat master.reload_failures $((failures + 1)) "$1: counted"
@@ -94,12 +95,13 @@ reload_fails 'a misspelt option' "drover.conf:2: .*worker_conections"
 : >"$T/drover.conf.away"
 mv "$T/drover.conf" "$T/drover.conf.away"
 reload_fails 'no file' 'drover.conf'
+# One that nobody else is given once it is free again.
+busy=$(free_port)
 spawn blocker perl -MIO::Socket::INET -e '$| = 1;
-	my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1) or die;
-	print $s->sockport, "\n"; sleep 1000'
+	my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => shift, Listen => 1, ReuseAddr => 1) or die;
+	print $s->sockport, "\n"; sleep 1000' "$busy"
 blocker=$PID
 wait_for 10 test -s "$T/blocker.out" || die 'the port is taken'
-busy=$(cat "$T/blocker.out")
 site one "\"127.0.0.1:0\", \"unix:$T/new\", \"127.0.0.1:$busy\""
 reload_fails 'a port in use' "drover.conf:5: cannot listen on 127.0.0.1:$busy: Address already in use"
 ok 'what was bound for it is closed again' test ! -e "$T/new"
@@ -137,8 +139,12 @@ gone() {
 	get "$PORT" >/dev/null 2>&1
 	[ $? -eq 7 ]
 }
-ok 'nobody listens at the old address' gone
-is "$(worker_pids draining | wc -l)" 1 'nor does the worker that still drains'
+# The old workers let go of it when they are told to drain.
+ok 'nobody listens at the old address' wait_for 10 gone
+one_drains() {
+	[ "$(worker_pids draining | wc -l)" -eq 1 ]
+}
+ok 'nor does the worker that still drains' wait_for 10 one_drains
 exec 5>&-
 ok 'the unix socket is gone' test ! -e "$T/new"
 is "$(get "$busy")" two 'the new address serves'
@@ -146,7 +152,7 @@ is_stat master.listeners 1 'one listener'
 PORT=$busy
 site two "\"127.0.0.1:$busy\"" 'reuseport = true'
 ok 'reuseport asked for at a bound address' ctl reload
-ok 'is said to need a new start' log_says 'warn .*drover.conf:5: reuseport of 127.0.0.1:[0-9]* changes only when'
+ok 'is said to need a new start' wait_for 5 log_says 'warn .*drover.conf:5: reuseport of 127.0.0.1:[0-9]* changes only when'
 is "$(get)" two 'and serves on'
 
 # The number of workers, and reloads upon reloads.

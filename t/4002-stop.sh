@@ -16,6 +16,7 @@ server "site" {
     ${2:-}
     location "/" { root = "$T/www" }
     location "= /healthz" { health = true }
+    deadlines { header = 5m }
 }
 EOF
 }
@@ -128,7 +129,7 @@ stop_drover
 cmp_ok $(($(now_ms) - before)) -ge 900 'lame duck: it ends when its time is over, and not before'
 
 # droverctl, and a group of sockets.
-site 'drain = 5s' 'reuseport = true'
+site 'drain = 10s' 'reuseport = true'
 start_drover
 half 5
 expect_stat conns -eq 1
@@ -164,7 +165,7 @@ kill "$HALVES"
 finish "$HALVES"
 
 # A worker that dies meanwhile: its standby goes on with what there is, and listens no more either.
-WORKERS=1 site 'drain = 30s'
+WORKERS=1 site 'drain = 60s'
 start_drover
 wait_for 10 guarded || die 'the worker has a standby'
 half 5

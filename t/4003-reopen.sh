@@ -35,7 +35,7 @@ has_lines() {
 }
 
 get() {
-	curl -sS -m 5 "http://127.0.0.1:$PORT/$1" >/dev/null
+	curl -sS -m $((5 * WAIT_FACTOR)) "http://127.0.0.1:$PORT/$1" >/dev/null
 }
 
 for _ in {1..10}; do get before; done
@@ -49,7 +49,7 @@ for _ in {1..10}; do get after; done
 ok 'ten lines in the new one' wait_for 10 has_lines "$T/log/access.log" 10
 is "$(lines "$T/log/access.1")" 10 'and no more in the old one'
 is "$(grep -c /before "$T/log/access.1")" 10 'each where it belongs'
-ok 'the error log of the master is new' grep -q 'logs reopened' "$T/log/error.log"
+ok 'the error log of the master is new' wait_for 5 grep -q 'logs reopened' "$T/log/error.log"
 mapfile -t all < <(worker_pids)
 is "$(readlink "/proc/${all[0]}"/fd/* "/proc/${all[1]}"/fd/* | grep -c "$T/log/.*\.1\$")" 0 'no worker holds an old log'
 is "$(readlink "/proc/$DROVER_PID"/fd/* | grep -c "$T/log/.*\.1\$")" 0 'nor does the master'
@@ -61,7 +61,7 @@ mkdir "$T/log/access.log"
 fails 'droverctl says that it failed' ctl reopen
 is "$(ctl stat -H master.reopen_result | cut -f 2)" failed 'the board, too'
 is_stat master.reopens 2 'counted'
-ok 'the log says why' grep -q "error .*reopening: cannot open the access log '$T/log/access.log'" "$T/log/error.log"
+ok 'the log says why' wait_for 5 grep -q "error .*reopening: cannot open the access log '$T/log/access.log'" "$T/log/error.log"
 for _ in {1..5}; do get kept; done
 ok 'lines go on into the old one' wait_for 10 has_lines "$T/log/access.2" 15
 is_stat log_lines_lost 0 'no line was lost'

@@ -21,7 +21,7 @@ EOF
 }
 
 get() {
-	curl -sS -m 5 "http://127.0.0.1:$PORT/"
+	curl -sS -m $((5 * WAIT_FACTOR)) "http://127.0.0.1:$PORT/"
 }
 
 # A limit on the size of files is one on the arena of a worker: with it, no worker can start.

@@ -80,8 +80,10 @@ is_stat master.worker_starts 2 'nobody was started anew'
 expect_stat conns -eq 0
 expect_stat conns_idle -eq 0
 expect_stat buffers -eq 0
-is "$(($(stat_of accepts) + $(stat_of moved_in)))" "$(ctl stat -a -H | awk -F '\t' '$1 ~ /^close_/ { n += $2 } END { print n }')" \
-	'every connection has an end'
+all_ended() {
+	[ "$(($(stat_of accepts) + $(stat_of moved_in)))" = "$(ctl stat -a -H | awk -F '\t' '$1 ~ /^close_/ { n += $2 } END { print n }')" ]
+}
+ok 'every connection has an end' wait_for 5 all_ended
 fds_check 4
 as_before() { [ "$(sockets)" = "$sockets" ]; }
 wait_for 5 as_before

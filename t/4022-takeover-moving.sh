@@ -38,7 +38,7 @@ for n in $(seq $rounds); do
 	victim=$(pick draining)
 	[ $((n % 2)) -eq 0 ] || victim=
 	[ -n "$victim" ] || victim=$(pick ready)
-	[ -z "$victim" ] || wait_for 2 guarded "$victim"
+	[ -z "$victim" ] || wait_for 2 guarded "$victim" || victim=
 	if [ -n "$victim" ] && ! is_gone "$victim" && kill -KILL "$victim" 2>/dev/null; then kills=$((kills + 1)); fi
 	wait "$reload" || fail "reload $n" "$(cat "$T/reload.out")"
 done

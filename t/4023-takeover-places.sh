@@ -54,7 +54,7 @@ done
 ends all 'connections by a unix socket do not notice'
 is "$(curl -sS --unix-socket "$T/sock" http://site/one)" one 'new ones come in'
 for _ in {1..10}; do
-	[ "$(curl -sS -m 5 "http://127.0.0.1:$PORT/one")" = one ] || fail 'served by the socket of its own'
+	[ "$(curl -sS -m $((5 * WAIT_FACTOR)) "http://127.0.0.1:$PORT/one")" = one ] || fail 'served by the socket of its own'
 done
 pass 'new ones come in by a socket of its own'
 expect_standbys
@@ -97,7 +97,7 @@ kill -INT "$PID"
 finish "$PID"
 
 # An orphan that dies is an orphan still.
-sed -i '1i orphan = 5s' "$T/drover.conf"
+sed -i '1i orphan = 8s' "$T/drover.conf"
 ok 'reload' ctl reload
 expect_standbys
 worker=$(pid_of 0)
@@ -108,7 +108,7 @@ orphan() { grep -q "warn $worker .*the master is gone" "$T/stderr"; }
 ok 'the master is gone' wait_for 10 orphan
 kill -KILL "$worker"
 ok 'the standby of an orphan takes over' wait_for 10 new_worker 0 "$worker"
-is "$(curl -sS -m 5 "http://127.0.0.1:$PORT/one")" one 'it serves'
+is "$(curl -sS -m $((5 * WAIT_FACTOR)) "http://127.0.0.1:$PORT/one")" one 'it serves'
 ok 'and ends when the time of orphans is over' wait_for 20 no_family
 
 # Started as root: the standby is nobody, too.

@@ -60,7 +60,7 @@ expect_standbys
 # Answers in several parts do not move.
 live all -n 2 -k idle,fresh,head,length,chunked,behind,download,range,queue,old,linger
 crowd
-spawn load "$BUILD/herd" -Z -c 90 -r 900 -d 4 -p /1k -x "@$T/www/1k" -w "$T/ready2" "127.0.0.1:$PORT"
+spawn load "$BUILD/herd" -Z -c 90 -r 900 -d 3600 -p /1k -x "@$T/www/1k" -w "$T/ready2" "127.0.0.1:$PORT"
 load=$PID
 wait_for 20 test -e "$T/ready2"
 ok 'rebalance under load' ctl rebalance
@@ -71,6 +71,7 @@ crowd
 ok 'rebalance once more' ctl rebalance
 ok 'the workers are even' is_even
 say all step
+kill -TERM "$load"
 finish "$load" 30
 is "$STATUS" 0 "the load notices nothing: $(fates_of load)"
 
