@@ -18,7 +18,7 @@ allow_log 'worker [01] \(pid [0-9]+, generation [0-9]+\) killed by signal [0-9]+
 allow_log 'third crash within ten seconds: the slot begins anew'
 allow_log 'worker [01] \(pid [0-9]+, generation [0-9]+\) exited with status 1'
 allow_log 'hangs: no heartbeat'
-LOCATIONS=${debug:+'location "= /crash" { crash = true }'} WORKERS=1 site 'hang = 1s'
+LOCATIONS=${debug:+'location "= /crash" { crash = true }'} WORKERS=1 site
 start_drover
 learn_waiting
 expect_standbys
@@ -122,6 +122,9 @@ for _ in {1..5}; do quiet_kill KILL 0; done
 is_stat conns_idle 20 'five kills: all idle connections are there'
 
 # Stopped: it hangs, and is taken over within hang and a second.
+sed -i '1i hang = 1s' "$T/drover.conf"
+ok 'reload with a short hang' ctl reload
+expect_standbys 'after a reload'
 pid=$(pid_of 0)
 before=$(stat_of takeovers)
 began=$(now_ms)
@@ -139,6 +142,9 @@ now=$(now_ms)
 later() { [ $(($(now_ms) - now)) -ge 3000 ]; }
 wait_for 10 later
 is_stat master.worker_hangs 1 'an idle worker does not count as hung'
+sed -i '1d' "$T/drover.conf"
+ok 'reload with a long one' ctl reload
+expect_standbys 'after another reload'
 
 # The standby alone.
 standby=$(standby_of 0)

@@ -113,7 +113,7 @@ sub take_bytes {
 	my $n = sysread $c->{s}, $c->{in}, $most, length $c->{in};
 	return 0 if !defined $n && $! == EAGAIN;
 	# It closed between two requests, and ours was on its way.
-	$n = 0 if !defined $n && $! == ECONNRESET && $o{m} && $c->{more};
+	$n = 0 if !defined $n && $! == ECONNRESET && $c->{between};
 	difference($c, "read: $!") if !defined $n;
 	$c->{eof} = 1 if $n == 0;
 	return $n;
@@ -125,7 +125,7 @@ sub give_bytes {
 	my $n = syswrite $c->{s}, $c->{pending};
 	if (!defined $n) {
 		return if $! == EAGAIN;
-		return $c->{pending} = '' if $! == EPIPE && $o{m} && $c->{more};
+		return $c->{pending} = '' if $! == EPIPE && $c->{between};
 		difference($c, "write: $!");
 	}
 	substr($c->{pending}, 0, $n) = '';
@@ -232,11 +232,12 @@ while (my $word = <$words>) {
 }
 my ($closed, $kept) = (0, 0);
 for my $c (@conns) {
+	# One that has asked for nothing, or has had its answer, has but a moment to ask once more.
+	my $quiet = $c->{pending} eq '' && @{$c->{out}} == 1 && $c->{out}[0] =~ /^GET / && length $c->{in} == $c->{at};
+	$c->{between} = $o{m} && $quiet;
 	next_piece($c) while @{$c->{out}};
 	go_on($c, 1);
-	# One that has not asked for anything has but a moment to do so.
-	my $unasked = $c->{kind} eq 'fresh' && $c->{in} eq '';
-	my $between = $o{m} && ($unasked || $c->{closing} && length $c->{in} == $c->{at});
+	my $between = $o{m} && ($quiet || $c->{closing}) && length $c->{in} == $c->{at};
 	difference($c, sprintf '%d answers of %d, then the end', $c->{answers}, $c->{total}) if @{$c->{want}} && !$between;
 	difference($c, 'closed, which nobody announced') if $c->{eof} && !$c->{closing} && !$o{m};
 	if ($c->{closing} || $c->{eof}) {
@@ -245,7 +246,7 @@ for my $c (@conns) {
 		next;
 	}
 	# It lives, and is at the right place.
-	$c->{more} = 1;
+	$c->{between} = $o{m};
 	$c->{pending} = head('GET', '/one');
 	$c->{want} = [[200, $file{one}]];
 	$c->{total}++;
