@@ -31,6 +31,7 @@ ok 'it starts' wait_for 10 drover_is_ready
 PORT=$(port_of 1)
 is "$(curl -sS -m $((5 * WAIT_FACTOR)) "http://127.0.0.1:$PORT/")" hello 'it serves'
 ok 'reload' ctl reload -t $((5 * WAIT_FACTOR))
+wait_for 10 drover_is_ready # the old one has heard of it
 wait_for 10 guarded || die 'the worker has a standby'
 kill -KILL "$(worker_pids)"
 expect_stat takeovers -eq 1

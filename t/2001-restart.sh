@@ -65,6 +65,7 @@ cmp_ok $(($(now_ms) - before)) -ge 1900 'after two seconds'
 
 # A reload forgives.
 ok 'reload' ctl reload
+wait_for 10 drover_is_ready # the old ones have heard of it
 fourth=$(pid_of 0)
 allow_log 'generation 2\) killed by signal 9'
 before=$(now_ms)

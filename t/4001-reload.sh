@@ -71,7 +71,9 @@ ok 'reload' ctl reload
 is_stat master.generation 2 'generation 2'
 is_stat master.reloads 1 'one reload'
 is "$(ctl stat -H master.reload_result | cut -f 2)" ok 'the result on the board'
-is "$(worker_pids | grep -c -x -e "${old[0]}" -e "${old[1]}")" 0 'all workers are new'
+# The board says that a worker is ready until it has heard that it is to drain.
+ok 'new workers are ready' wait_for 10 drover_is_ready
+is "$(worker_pids | grep -c -x -e "${old[0]}" -e "${old[1]}")" 0 'and all of them are new'
 is "$(get)" two 'the new configuration'
 printf 'te\r\nConnection: close\r\n\r\n' >&5
 answer=$(timeout 10 cat <&5)
@@ -158,7 +160,10 @@ is "$(get)" two 'and serves on'
 # The number of workers, and reloads upon reloads.
 WORKERS=4 site two "\"127.0.0.1:$busy\""
 ok 'reload to four workers' ctl reload
-is "$(worker_pids | wc -l)" 4 'four workers'
+four_ready() {
+	[ "$(worker_pids | wc -l)" -eq 4 ]
+}
+ok 'four workers' wait_for 10 four_ready
 WORKERS=1 site two "\"127.0.0.1:$busy\""
 ok 'reload to one worker' ctl reload
 one_left() {
