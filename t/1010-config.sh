@@ -124,6 +124,7 @@ is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$PORT/")" 404 'a 
 mkdir "$T/site"
 printf 'location "/" { root = "www" }\n' >"$T/site/a.inc"
 ok 'reload' ctl reload
+wait_for 10 drover_is_ready # the old worker has heard of it
 is "$(curl -s "http://127.0.0.1:$PORT/")" hello 'what an include brought is served'
 printf 'location "/" { root = "www" }\n' >"$T/site/b.inc"
 fails 'a wrong reload fails' ctl reload

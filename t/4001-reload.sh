@@ -178,10 +178,10 @@ wait_stat master.reloads -gt "$before"
 # The last one of them is obeyed as well, whatever ran when it came.
 WORKERS=2 site one "\"127.0.0.1:$busy\""
 ok 'reload while reloading' ctl reload
+wait_for 10 drover_is_ready || fail 'two workers'
 is "$(get)" one 'the last configuration is the one in force'
 is_stat master.workers_wanted 2 'with its workers'
 cmp_stat master.reloads -gt $((before + 1)) 'all reloads that arrived are counted'
-wait_for 10 drover_is_ready || fail 'two workers'
 is_stat master.worker_deaths 0 'nobody died'
 is_stat master.gossip 0 'nobody talked nonsense'
 done_testing

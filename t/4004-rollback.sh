@@ -61,6 +61,7 @@ is "$(worker_pids | sort | tr '\n' ' ')" "${old[*]} " 'the same workers'
 is "$(get)" one 'the old configuration serves'
 is_stat master.generation 1 'it is still generation 1'
 ok 'the next one goes well' ctl reload
+wait_for 10 drover_is_ready # the old workers have heard of it
 is "$(get)" two 'the new configuration serves'
 generation=$(stat_of master.generation)
 
@@ -95,8 +96,10 @@ back() {
 }
 ok 'slot 0 is back' wait_for 20 back
 is_stat master.generation $((generation + 1)) 'the generation in force is the one of before'
+wait_for 10 drover_is_ready || fail 'two workers'
 for _ in {1..10}; do [ "$(get)" = two ] || fail 'it serves as before'; done
 pass 'it serves as before'
 ok 'and reloads' ctl reload
+wait_for 10 drover_is_ready
 is "$(get)" one 'to the new configuration'
 done_testing

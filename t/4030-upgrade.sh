@@ -146,7 +146,10 @@ fails_upgrade() {
 	is_stat master.upgrade_failures $((failures + 1)) "$1: counted"
 	is_stat master.pid "$MASTER" "$1: the same master"
 	is "$(ctl stat -H master.version | cut -f 2)" "$(version "$THIS")" "$1: the same version"
-	is "$(worker_pids | sort)" "$pids" "$1: the same workers"
+	same_workers() {
+		[ "$(worker_pids | sort)" = "$pids" ]
+	}
+	ok "$1: the same workers" wait_for 10 same_workers
 	say all step
 	ok "$1: no process more" wait_for 10 settled
 }
