@@ -19,7 +19,8 @@ server "s" {
 EOF
 CTL=("$BUILD/droverctl" -r "$RUN")
 
-# all_work NAME STATUS [OPTIONS]: each command in each form answers by itself, within a second or so; status is STATUS.
+# all_work NAME STATUS [OPTIONS]: each command in each form answers by itself, within a second or so; status is STATUS, or "soon": 0,
+# and then 1, as nobody has had a heartbeat for three seconds.
 all_work() {
 	local name=$1 want=$2 command form bad='' start status took slowest=0
 	shift 2
@@ -30,7 +31,11 @@ all_work() {
 			status=$?
 			took=$(($(now_ms) - start))
 			[ $took -le $slowest ] || slowest=$took
-			[ $command = status ] && status=$((status - want))
+			if [ $command = status ] && [ "$want" = soon ]; then
+				[ $status -ne 1 ] || ! grep -q 'no heartbeat' "$T/out" || status=0
+			elif [ $command = status ]; then
+				status=$((status - want))
+			fi
 			[ $status -eq 0 ] && [ -s "$T/out" ] || bad+=" $command $form: $status $(cat "$T/err")"
 			[ "$form" != -j ] || perl -MJSON::PP -e '
 				JSON::PP->new->utf8->decode(do { local (@ARGV, $/) = shift; <> })' "$T/out" 2>>"$T/err" || bad+=" $command: no JSON"
@@ -65,7 +70,7 @@ mapfile -t workers < <(worker_pids)
 
 # Everything stands still.
 kill -STOP "$DROVER_PID" "${workers[@]}"
-all_work 'stopped' 0
+all_work 'stopped' soon
 expect_wrong() {
 	OUT=$(ctl status)
 	[ $? -eq 1 ]

@@ -58,7 +58,7 @@ counted=$(stat_of requests)
 ok 'both are replaced' wait_for 30 drover_is_ready
 for pid in "${pids[@]}"; do expect_gone "$pid"; done
 cmp_stat requests -ge "$counted" 'what they did still counts'
-is "$(curl -s -m 5 "http://127.0.0.1:$PORT/victim.txt")" hello 'they serve'
+is "$(curl -s -m $((20 * WAIT_FACTOR)) "http://127.0.0.1:$PORT/victim.txt")" hello 'they serve'
 is_stat master.worker_deaths $((2 * round)) 'the deaths are counted'
 is_stat master.worker_hangs 0 'as no hang'
 ok 'and all is well' ctl status
