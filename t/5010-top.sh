@@ -54,20 +54,24 @@ narrow() {
 }
 
 # Once, as text.
-before=$(stat_of requests)
-ctl top -1 -i 2 >"$T/once" 2>"$T/err"
-is "$? $(cat "$T/err")" '0 ' 'top -1'
-after=$(stat_of requests)
+# What a machine that stood still for a moment has not asked, it asks at once when it goes on: that interval is not looked at.
+as_told() {
+	before=$(stat_of requests)
+	ctl top -1 -i 2 >"$T/once" 2>"$T/err"
+	STATUS=$?
+	after=$(stat_of requests)
+	read -r _ rate total _ < <(grep '^requests ' "$T/once")
+	[ "${rate%.*}" -ge $((RATE * 2 / 3)) ] && [ "${rate%.*}" -le $((RATE * 3 / 2)) ]
+}
+ok 'requests a second, as the load was told' wait_for 15 as_told || diag "$(cat "$T/once")"
+is "$STATUS $(cat "$T/err")" '0 ' 'top -1'
 ok 'not wider than 80, no escape sequence' narrow "$T/once" 80
 cmp_ok "$(wc -l <"$T/once")" -le 24 'a screenful'
-read -r _ rate total _ < <(grep '^requests ' "$T/once")
 cmp_ok "$total" -ge "$before" 'total of requests: at least what stat said before'
 cmp_ok "$total" -le "$after" 'and at most what it said after'
-cmp_ok "${rate%.*}" -ge $((RATE * 2 / 3)) 'requests a second, as the load was told'
-cmp_ok "${rate%.*}" -le $((RATE * 3 / 2)) 'and not more'
 like "$(cat "$T/once")" 'drover 0\.[0-9.]+  running  up .*generation 1  master '"$DROVER_PID" 'the header'
 like "$(cat "$T/once")" 'workers 2 of 2 ready, 0 draining, 0 hung, 0 dead  conns 23' 'workers'
-like "$(cat "$T/once")" 'SLOWEST OF [3-9]+ IN FLIGHT' 'in flight'
+like "$(cat "$T/once")" 'SLOWEST OF ([3-9]|[12][0-9]) IN FLIGHT' 'in flight'
 like "$(cat "$T/once")" $'[0-9] m?s (head      -|body      POST /sink|send      GET /large)\n' 'the slowest of them'
 for view in overview workers connections counters slowest; do
 	COLUMNS=40 ctl top -1 -i 0.1 $view >"$T/once" 2>"$T/err"
@@ -81,10 +85,11 @@ is "$? $(awk '$3 == "ready" { print $3 }' "$T/once" | wc -l)" '0 2' 'top -1 -s -
 COLUMNS=200 ctl top -1 -i 0.1 connections >"$T/once"
 is "$(grep -c 's\\xc3\\xa9' "$T/once")" "$(ctl conns -H | awk -F '\t' '$10 != "-"' | wc -l)" 'what a name holds is escaped'
 
-# Once, as JSON.
-ctl top -j -i 1 >"$T/json"
-is "$?" 0 'top -j'
-ok 'top -j: the same figures' perl -MJSON::PP -e '
+# Once, as JSON. Its figures are read one after the other, so that some may be of a moment later.
+figures_agree() {
+	ctl top -j -i 1 >"$T/json"
+	STATUS=$?
+	perl -MJSON::PP -e '
 	my ($file, $before, $pid, $rate) = @ARGV;
 	my $j = decode_json(do { local (@ARGV, $/) = $file; <> });
 	my $r = $j->{figures}{requests};
@@ -109,6 +114,9 @@ ok 'top -j: the same figures' perl -MJSON::PP -e '
 	die "slow: @slow" if "@slow" ne "body POST /sink head  send GET /large";
 	die "sorted" if grep { $j->{slowest}[$_]{time_ms} < $j->{slowest}[$_ + 1]{time_ms} } 0 .. $#{$j->{slowest}} - 1;
 	' "$T/json" "$before" "$DROVER_PID" $RATE
+}
+ok 'top -j: the same figures' wait_for 15 figures_agree
+is "$STATUS" 0 'top -j'
 is "$(ctl top -j -i 0.1 -n 3 | wc -l)" 3 'top -j -n 3'
 
 # What is wrong on the command line, or with the terminal.
@@ -132,7 +140,7 @@ tm() {
 }
 pane() {
 	tm new-session -d -s "$1" -x "$2" -y "$3" \
-		"trap : INT; stty -g >$T/$1.stty; $4 2>$T/$1.err; echo \$? >$T/$1.end; stty -g | cmp - $T/$1.stty >$T/$1.cmp 2>&1; read x"
+		"trap : INT; stty -g >$T/$1.stty; $4 2>$T/$1.err; echo \$? >$T/$1.end; stty -g | cmp - $T/$1.stty >$T/$1.cmp.new 2>&1; mv $T/$1.cmp.new $T/$1.cmp; read x"
 	watch_log "$T/$1.err"
 }
 TOP="$BUILD/droverctl -r $RUN top -i 0.2"
@@ -156,12 +164,12 @@ keys() {
 	tm send-keys -t "$name" "$@"
 }
 ended() {
-	wait_for 15 test -s "$T/$1.cmp" -o -f "$T/$1.cmp" && wait_for 5 test -s "$T/$1.end"
+	wait_for 15 test -f "$T/$1.cmp"
 	is "$(cat "$T/$1.end" "$T/$1.err" "$T/$1.cmp")" "$2" "$1: ended, nothing said, terminal as it was"
 }
 
 pane a 80 24 "$TOP"
-shows a $'^drover 0\\.[0-9.]+  running .*\n\\[1 overview\\] 2 workers .*\nrequests +[0-9]+\\.[0-9] +[0-9]+  p50 +[0-9]' 'overview: rates and percentiles'
+shows a $'^drover 0\\.[0-9.]+  running .*\n\\[1 overview\\] 2 workers .*\nrequests +[0-9]+\\.[0-9] +[0-9]+  p50 +[0-9].*\\? help  q quit$' 'overview: rates and percentiles'
 ok '80 columns' narrow "$T/screen.a" 80
 is "$(wc -l <"$T/screen.a")" 24 '24 lines'
 like "$SCREEN" $'\nevery 0\\.2 s .*\\? help  q quit$' 'the last says how to go on'
@@ -228,9 +236,15 @@ shows a $' rows  all ' 'all levels'
 keys a a '?'
 shows a 'p  space  pause; look now' 'help'
 keys a '?' 1 p
-shows a PAUSED 'paused'
-look a
-paused=$SCREEN
+# The last of what was shown before may still be on its way to the screen.
+paused=
+stands() {
+	look a
+	[[ $SCREEN =~ PAUSED ]] && [ "$SCREEN" = "$paused" ] && return 0
+	paused=$SCREEN
+	return 1
+}
+ok 'paused' wait_for 15 stands || diag "$SCREEN"
 now=$(stat_of requests)
 expect_stat requests -gt $((now + RATE))
 look a
@@ -290,10 +304,10 @@ is_sane() {
 	local rate
 	rate=$(awk '$1 == "requests" { print $2; exit }' "$T/screen.a")
 	[[ $rate == - || $rate =~ ^[0-9]+\.[0-9]$ ]] && [ "${rate%.*}" != - ] && [ "${rate%.*}" -gt 5000 ] && SANE+=" $rate"
-	# Half a screen may be seen, for a moment.
-	[[ $rate == - || $rate =~ ^[0-9]+\.[0-9]$ ]] || odd=$((odd + 1))
+	# Half a screen may be seen, for a moment: until both ends of the terminal have had their time.
 	[[ $rate == - || $rate =~ ^[0-9]+\.[0-9]$ ]] && odd=0
-	[ "$odd" -lt 3 ] || SANE+=" '$rate'"
+	[[ $rate == - || $rate =~ ^[0-9]+\.[0-9]$ ]] || [ "$odd" -ne 0 ] || odd=$(now_ms)
+	[ "$odd" -eq 0 ] || [ $(($(now_ms) - odd)) -lt $((3000 * WAIT_FACTOR)) ] || SANE+=" '$rate'"
 	[[ $SCREEN =~ $1 ]]
 }
 unload
