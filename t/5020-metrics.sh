@@ -220,7 +220,7 @@ ok 'reload' ctl reload
 whole reload
 slow death
 victim=$(ctl conns -H state=send | cut -f 2)
-victim=$(ctl workers -H | awk -F '\t' -v slot="$victim" '$1 == slot { print $3 }')
+victim=$(ctl workers -H | awk -F '\t' -v slot="$victim" '$1 == slot && $4 ~ /^ready/ { print $3 }')
 allow_log "\\(pid $victim, generation 3\\) killed by signal 9"
 wait_for 10 guarded
 kill -KILL "$victim"

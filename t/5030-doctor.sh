@@ -56,6 +56,14 @@ found() {
 expect() {
 	if wait_for 15 found "$1" "$2" "$3"; then pass "$4"; else fail "$4" "$OUT"; fi
 }
+# expect_status STATUS CHECK SEVERITY REGEX NAME: the same, and that is the worst of it. A machine with other things to do makes loops
+# late for a moment, which is then worse.
+found_status() {
+	found "$2" "$3" "$4" && [ "$STATUS" -eq "$1" ]
+}
+expect_status() {
+	if wait_for 15 found_status "$1" "$2" "$3" "$4"; then pass "$5: status $1"; else fail "$5: status $1" "status $STATUS: $OUT"; fi
+}
 tcp() {
 	if [ $TCP -eq 1 ]; then "$@"; else skip "$4" 'built without libmnl'; fi
 }
@@ -118,11 +126,15 @@ ok 'no check complains' wait_for 10 no_complaint
 checks=$(ctl doctor -i 0.1 -a -H | cut -f 2 | sort -u | wc -l)
 is "$checks" 20 'all checks were made'
 is "$(ctl doctor -a -i 0.1 | awk 'length > 80' | wc -l)" 0 'no line is longer than 80 columns'
-ctl doctor -i 0.1 -j >"$T/json"
-is "$(perl -MJSON::PP -0777 -ne '
-	my $d = decode_json($_);
-	print join " ", $d->{command}, $d->{severity}, scalar(grep { defined $_->{check} && defined $_->{do} } @{$d->{findings}}) >= 20 ? "all" : "few"' \
-	"$T/json")" 'doctor fine all' 'JSON'
+fine_json() {
+	ctl doctor -i 0.1 -j >"$T/json"
+	SAID=$(perl -MJSON::PP -0777 -ne '
+		my $d = decode_json($_);
+		print join " ", $d->{command}, $d->{severity}, scalar(grep { defined $_->{check} && defined $_->{do} } @{$d->{findings}}) >= 20 ? "all" : "few"' \
+		"$T/json")
+	[ "$SAID" = 'doctor fine all' ]
+}
+ok 'JSON' wait_for 10 fine_json || diag "$SAID"
 fails 'an argument that is none is refused' ctl doctor nonsense
 fails 'and so is an upstream without a port' ctl doctor upstream=127.0.0.1
 
@@ -175,8 +187,9 @@ say open 330 "$PORT"
 expect connections warning 'Slot [01] holds 330 of 400 connections.*: 82 %.*330 head.*(330|3[0-2][0-9]) of all 330 come from 127\.0\.0\.1' \
 	'near worker_connections, what they are, and whose'
 kill -CONT "${workers[1]}"
-expect balance warning 'Of 330 connections, slot [01] holds 330; the least loaded of 2 workers 0.*rebalance' 'workers out of balance'
-is "$STATUS" 1 'the exit status of warnings'
+balance='Of 330 connections, slot [01] holds 330; the least loaded of 2 workers 0.*rebalance'
+expect balance warning "$balance" 'workers out of balance'
+expect_status 1 balance warning "$balance" 'warnings'
 say ask
 ok 'rebalance' ctl rebalance
 ok 'is the cure' wait_for 10 well || diag "$OUT"
@@ -189,19 +202,23 @@ asleep() {
 	local number
 	read -r number _ <"/proc/$1/syscall" && [ "$number" = "$NANOSLEEP" ]
 }
-# between_looks SECONDS CMD...: runs a command while doctor sleeps; its findings are in OUT then.
+# between_looks CMD...: runs a command while doctor sleeps, and sleeps on until it is done; its findings are in OUT then.
 between_looks() {
-	local seconds=$1
-	shift
-	spawn doctor "$BUILD/droverctl" -r "$RUN" -H doctor -i "$seconds"
+	spawn doctor "$BUILD/droverctl" -r "$RUN" -H doctor -i 1
 	local pid=$PID
 	wait_for 10 asleep "$pid"
+	kill -STOP "$pid"
 	"$@"
+	kill -CONT "$pid"
 	finish "$pid"
 	OUT=$(cat "$T/doctor.out")
 }
 if [ "$NANOSLEEP" -ne 0 ] && read -r _ <"/proc/$$/syscall"; then
-	between_looks 3 say open 300 "$PORT"
+	grow() {
+		say open 300 "$PORT"
+		wait_stat conns -eq 300
+	}
+	between_looks grow
 	like "$(text growth)" '^warning.*grew from [0-9]+ to 300 in [0-9.]+ s; 300 were accepted and 0 requests answered.*flood' 'sudden growth'
 	say close
 	expect_stat conns -eq 0
@@ -212,7 +229,7 @@ fi
 # A loop that is late.
 late() {
 	kill -STOP "${workers[0]}"
-	wait_for 5 beat_is_late
+	wait_for 10 beat_is_late
 	doctor -i 0.1
 	kill -CONT "${workers[0]}"
 	[ "$(severity loop_lag)" = warning ]
@@ -229,9 +246,9 @@ ok 'it goes on' wait_for 30 well
 # A client that does not read.
 say open 1 "$PORT"
 say send /large
-tcp expect zero_window notice '1 of 1 connections have bytes for a peer whose window is zero.*127\.0\.0\.1:[0-9]+ has read nothing for' \
-	'a closed window, and whose'
-is "$STATUS" 0 'a notice alone is no alarm'
+window='1 of 1 connections have bytes for a peer whose window is zero.*127\.0\.0\.1:[0-9]+ has read nothing for'
+tcp expect zero_window notice "$window" 'a closed window, and whose'
+[ $TCP -eq 0 ] || expect_status 0 zero_window notice "$window" 'a notice alone is no alarm'
 say close
 expect_stat conns -eq 0
 

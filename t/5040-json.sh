@@ -61,9 +61,14 @@ told() {
 DOCTOR='{ fine => 0, notice => 0, warning => 1, critical => 4 }->{$j->{severity}}'
 KILL='$j->{failed} > 0 ? 1 : 0'
 
+is_well() {
+	ctl status >/dev/null 2>&1
+}
 # reads STATE STATUS: all commands that only read, in that state of the daemon; STATUS is that of status.
 reads() {
 	diag "$1"
+	# One that stood still for a moment is well in the next.
+	[ "$2" -ne 0 ] || wait_for 10 is_well
 	valid "$2" status
 	for command in stat conns workers listeners servers upstreams metrics; do valid 0 $command; done
 	for command in stat workers listeners servers upstreams; do valid 0 $command -a; done
@@ -77,6 +82,7 @@ reads() {
 	valid 0 stat -l
 	valid 0 stat -i 10ms -n 2
 	valid 0 conns -s -age -n 3 'state=*'
+	[ "$2" -ne 0 ] || wait_for 10 is_well
 	ctl status >/dev/null 2>&1
 	is $? "$2" "$1: status as text, the same exit status"
 }
@@ -170,7 +176,8 @@ victim=$(ctl conns -H state=head | cut -f 1)
 valid 0 kill --dry-run "$victim" 1
 json 'by numbers: one is found' '!grep { $_->{id} !~ /^(1|'"$victim"')$/ } @{$j->{conns}}'
 valid 0 kill "$victim"
-json 'it is ended' '$j->{ended} == 1 && $j->{conns}[0]{by} eq "worker" && $j->{conns}[0]{id} == '"$victim"
+# By droverctl itself if the worker had no time for it within a second.
+json 'it is ended' '$j->{ended} == 1 && $j->{conns}[0]{by} =~ /^(worker|droverctl)$/ && $j->{conns}[0]{id} == '"$victim"
 cp "$T/json" "$T/killed"
 valid 0 kill "$victim" 18446744073709551615
 json 'once more: it is gone' '$j->{gone} == 2 && @{$j->{conns}} == 2 && !grep { $_->{result} ne "gone" || exists $_->{by} } @{$j->{conns}}'
@@ -234,10 +241,10 @@ upstream "gone" {
 EOF
 valid 0 reload
 json 'reloaded' '$j->{result} eq "ok" && $j->{workers_replaced} == 2 && $j->{generation} == 2'
-is "$(curl -s "http://127.0.0.1:$PORT/api/a.txt")" hello 'one request is passed on'
+is "$(curl -s -m $((20 * WAIT_FACTOR)) "http://127.0.0.1:$PORT/api/a.txt")" hello 'one request is passed on'
 allow_log 'upstream .gone'
 allow_log 'no-such-host'
-curl -s "http://127.0.0.1:$PORT/gone/" >/dev/null
+curl -s -m $((20 * WAIT_FACTOR)) "http://127.0.0.1:$PORT/gone/" >/dev/null
 wait_stat conns -eq 4
 valid 0 upstreams
 json 'the peers' 'join(" ", map { my $u = $_; "$u->{name}=$u->{balance}", map { $_->{state} . ($_->{backup} ? "+" : "") } @{$u->{peers}} } @{$j->{upstreams}})
@@ -294,6 +301,7 @@ watch_log "$T/error.log"
 valid 0 upgrade
 
 # Everybody stopped: what is asked for does not come.
+upgrades=$(stat_of master.upgrades)
 mapfile -t workers < <(worker_pids)
 kill -STOP "$DROVER_PID" "${workers[@]}"
 for command in reload reopen rebalance; do
@@ -319,7 +327,7 @@ told "$KILL" kill --filter state=idle
 json 'kill without the worker, or why not' '@{$j->{conns}} && !grep { $_->{result} eq "ended" ? $_->{by} ne "droverctl" : $_->{result} ne "failed" || $_->{reason} eq "" } @{$j->{conns}}'
 kill -CONT "$DROVER_PID" "${workers[@]}"
 well() {
-	ctl status >/dev/null && [ "$(stat_of master.upgrade_failures)" -ge 2 ] && [ "$(ctl stat -H master.state | cut -f 2)" = running ] &&
+	ctl status >/dev/null && [ "$(stat_of master.upgrades)" -gt "$upgrades" ] && [ "$(stat_of master.upgrade_failures)" -ge 2 ] && [ "$(ctl stat -H master.state | cut -f 2)" = running ] &&
 		[ "$(ctl stat -H master.upgrade_result | cut -f 2)" = ok ]
 }
 ok 'all is done in the end' wait_for 60 well || diag "$(ctl status)"
@@ -357,7 +365,7 @@ ok 'workers are draining' wait_for 10 draining
 valid 0 conns
 ctl -j status >"$T/json"
 keep status 'status of a daemon that drains'
-json 'what keeps it is told' '$j->{workers}{draining}[0]{states}{body} == 1 && $j->{workers}{draining}[0]{drain_age_ms} >= 0'
+json 'what keeps it is told' '1 == grep { $_->{states}{body} == 1 && $_->{drain_age_ms} >= 0 } @{$j->{workers}{draining}}'
 valid 0 stop --now
 json 'it is cut' '$j->{result} eq "ok"'
 finish "$DROVER_PID"
@@ -415,7 +423,7 @@ worsen() {
 	done
 }
 cp "$T/killed" "$T/json"
-worsen kill 's/"by":"worker",//' 's/"result":"ended"/"result":"lost"/' 's/"result":"ended"/"result":"failed"/' 's/"state":"[a-z]*",//' \
+worsen kill 's/"by":"[a-z]*",//' 's/"result":"ended"/"result":"lost"/' 's/"result":"ended"/"result":"failed"/' 's/"state":"[a-z]*",//' \
 	's/"id":/"more":1,&/' 's/"slot":[0-9]*,//' 's/"found":0/"found":1/' 's/"dry_run":false/"dry_run":0/'
 ctl -j top >"$T/json"
 worsen top 's/"trouble"/"troubles"/' 's/"per_s":null/"per_s":"-"/' 's/"census"/"sense"/' 's/"interval":{/&"p5":1,/' 's/"in_flight":/&-/' \

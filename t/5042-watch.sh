@@ -131,7 +131,7 @@ else
 		SEEN='^lost' screen $columns status >"$T/seen"
 		COLUMNS=$columns ctl status >"$T/out"
 		is "$(cut -c 1-15 "$T/seen" | sed 's/ *$//')" "$(cut -c 1-15 "$T/out" | sed 's/ *$//')" "$columns columns: watch status shows what is printed, line by line"
-		SEEN=SLOT screen $columns conns >"$T/seen"
+		SEEN="$(ctl conns | awk 'END { print $1 }')" screen $columns conns >"$T/seen"
 		is "$(wc -l <"$T/seen")" "$(ctl conns | wc -l)" "$columns columns: watch conns, too"
 	done
 	tmux kill-server 2>/dev/null

@@ -8,9 +8,10 @@ strace -qq -o /dev/null true 2>/dev/null || skip_all 'no strace, or it may not t
 mkdir "$T/www"
 start_drover <<EOF
 workers = 1
+deadlines { idle = 1h }
 server "s" { listen = { "127.0.0.1:0" } location "/" { root = "$T/www" } }
 EOF
-spawn holder "$BUILD/herd" -c 50 -n 50 -i 600 -p /none "127.0.0.1:$PORT"
+spawn holder "$BUILD/herd" -c 50 -n 50 -i 3600 -p /none "127.0.0.1:$PORT"
 HOLDER=$PID
 expect_stat conns -eq 50
 WORKER=$(worker_pids)

@@ -35,7 +35,7 @@ QUIET=127.0.0.3:$(port_of 2)
 header() {
 	local name=$1
 	shift
-	curl -s -m 10 -o /dev/null -D - "$@" "http://127.0.0.1:$PORT/a.txt" | tr -d '\r' |
+	curl -s -m $((20 * WAIT_FACTOR)) -o /dev/null -D - "$@" "http://127.0.0.1:$PORT/a.txt" | tr -d '\r' |
 		awk -v name="$name:" 'tolower($1) == tolower(name) { print $2 }'
 }
 # line_of FIELD VALUE WANTED: a field of the lines in which another has that value.
@@ -50,7 +50,7 @@ logged() {
 	grep -q -F -- "$1" "$T/access.log"
 }
 expect_logged() {
-	wait_for 5 logged "$1" || fail "$1 is in the access log"
+	wait_for 10 logged "$1" || fail "$1 is in the access log"
 }
 
 id=$(header X-Request-Id)
@@ -59,7 +59,7 @@ expect_logged "$id"
 is "$(line_of id "$id" trace)" "$id" 'so does the access log, and the trace that was made is that of the id'
 like "$(line_of id "$id" span)" '^[0-9a-f]{16}$' 'with a span of its own'
 is "$(line_of id "$id" listener) $(line_of id "$id" protocol)" '127.0.0.1:0 HTTP/1.1' 'with the listener and the protocol'
-is "$(curl -s -m 5 -o /dev/null -D - "http://$QUIET/a.txt" | grep -ci x-request-id)" 0 'not where it is off'
+is "$(curl -s -m $((20 * WAIT_FACTOR)) -o /dev/null -D - "http://$QUIET/a.txt" | grep -ci x-request-id)" 0 'not where it is off'
 
 # Traces.
 TRACE=4bf92f3577b34da6a3ce929d0e0e4736
@@ -147,18 +147,19 @@ on_board() {
 stands() {
 	[ "$(on_board)" = "$id	11111111111111111111111111111111" ]
 }
-ok 'the board names the request under way' wait_for 5 stands
+ok 'the board names the request under way' wait_for 10 stands
 is "$(ctl conns -j "trace_id=11111*" | perl -MJSON::PP -e 'print decode_json(join "", <>)->{conns}[0]{request_id}')" "$id" 'it is found by its trace'
 like "$(ctl status -H | grep '^slowest now')" "request $id for .*: GET /large" 'status names it as the slowest'
 ok 'a reload moves it' ctl reload
-ok 'with its identity' wait_for 5 stands
+ok 'with its identity' wait_for 10 stands
 slot=$(ctl conns -H "request_id=$id" | cut -f 2)
-pid=$(ctl workers -H | awk -F '\t' -v slot="$slot" '$1 == slot { print $3 }')
+# The one of before may not have left yet.
+pid=$(ctl workers -H | awk -F '\t' -v slot="$slot" '$1 == slot && $4 ~ /^ready/ { print $3 }')
 allow_log "worker $slot \\(pid $pid, generation 2\\) killed by signal 9 \\(KILL\\)"
 wait_for 10 guarded
 kill -KILL "$pid"
 expect_stat takeovers -eq 1
-ok 'so does a crash' wait_for 5 stands
+ok 'so does a crash' wait_for 10 stands
 echo go >"$T/go"
 finish "$slow"
 is "$(tail -n 1 "$T/slow.out")" 30000000 'it arrives whole'

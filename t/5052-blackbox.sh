@@ -6,6 +6,11 @@
 
 make_site
 head -c 30000000 /dev/zero >"$T/www/large"
+# Nobody who is held comes to a deadline.
+patient_site() {
+	site "$@"
+	sed -i 's/send = 60s/send = 1h  idle = 1h/' "$T/drover.conf"
+}
 # hold N: so many clients that ask for a large file and read none of it, one every 20 ms; then some that are idle.
 hold() {
 	spawn "hold$1" perl -MIO::Socket::INET -e '
@@ -16,7 +21,7 @@ hold() {
 		for (1 .. 3) {
 			my $s = IO::Socket::INET->new(PeerAddr => $to) or die;
 			print {$s} "GET /one HTTP/1.1\r\nHost: x\r\n\r\n"; $s->flush; sysread $s, my $in, 4096; push @all, $s }
-		sleep 600' "127.0.0.1:$PORT" "$1"
+		sleep 3600' "127.0.0.1:$PORT" "$1"
 	HOLD=$PID
 	wait_for 20 holds "$1" || fail "$1 requests are in flight" "$(ctl conns)"
 }
@@ -30,7 +35,7 @@ allow_log 'worker [01] \(pid [0-9]+, generation [0-9]+\) killed by signal [0-9]+
 allow_log 'hangs: no heartbeat'
 
 # A standby goes on at once, and says what it found.
-WORKERS=1 site
+WORKERS=1 patient_site
 start_drover
 expect_standbys
 hold 25
@@ -81,7 +86,7 @@ is "$(ctl conns -H state=send -s id | cut -f 12 | tr '\n' ' ')" "$(printf '%s ' 
 # Without a standby the master says it; a worker that dies at work has its request named.
 unset -f ctl
 ctl() { "$BUILD/droverctl" -r "$RUN" "$@" 9<&-; }
-WORKERS=1 site 'standby = false'
+WORKERS=1 patient_site 'standby = false'
 start_drover
 hold 12
 pid=$(pid_of 0)
