@@ -14,10 +14,10 @@ start_drover <<EOT
 workers = 2
 upstream "rows" {
     retries = 1
-    eject_max = 2800ms
-    peer "$PEER_a" { max_fails = 1  fail_time = 700ms }
-    peer "$PEER_b" { max_fails = 1  fail_time = 700ms }
-    peer "$PEER_c" { max_fails = 1  fail_time = 700ms }
+    eject_max = 8s
+    peer "$PEER_a" { max_fails = 1  fail_time = 2s }
+    peer "$PEER_b" { max_fails = 1  fail_time = 2s }
+    peer "$PEER_c" { max_fails = 1  fail_time = 2s }
 }
 upstream "rate" {
     error_rate = 50  error_window = 60s  error_requests = 10
@@ -66,7 +66,7 @@ ok 'and again' wait_stat "$ROW.ejections" -ge 3
 kill "$PRESS"
 finish "$PRESS"
 is "$(grep "peer $PEER_a of upstream .*rows.* is left alone for" "$T/stderr" | sed 's/.* for \([0-9]*\) ms: .*/\1/' | head -3 | tr '\n' ' ')" \
-	'700 1400 2800 ' 'twice as long each time'
+	'2000 4000 8000 ' 'twice as long each time'
 cmp_stat "$ROW.eject_series" -ge 3 'the series is on the board'
 ok 'droverctl peer up forgives' ctl peer rows "$PEER_a" up
 is "$(stat_of "$ROW.eject_series") $(stat_of "$ROW.fails")" '0 0' 'all of it'

@@ -47,7 +47,7 @@ ok 'down' ctl peer pool "$PEER_b" down
 ok 'is its state' state_is pool "$PEER_b" 'down (operator)'
 is "$(answers / 10)" a:10 'no requests at all'
 ok 'down' ctl peer pool "$PEER_a" down
-curl -s -m 5 -D "$T/head" -o /dev/null "http://127.0.0.1:$PORT/"
+curl -s -m $((20 * WAIT_FACTOR)) -D "$T/head" -o /dev/null "http://127.0.0.1:$PORT/"
 like "$(cat "$T/head")" '^HTTP/1.1 503 ' 'with nobody left: 503'
 like "$(cat "$T/head")" 'Retry-After: 60' 'and the longest Retry-After, as nobody knows'
 for peer in "$PEER_a" "$PEER_b"; do ok 'up' ctl peer pool "$peer" up; done
@@ -84,7 +84,7 @@ like "$(said pool "$PEER_a" down now)" "'now' is one word too many.*status 2" 'a
 # A worker that is silent is passed over, and does not undo what was asked for since.
 set -- $(worker_pids)
 kill -STOP "$1"
-ok 'one worker is silent: another one does it' ctl peer -t 1 pool "$PEER_a" drain
+ok 'one worker is silent: another one does it' ctl peer -t 3 pool "$PEER_a" drain
 kill -STOP "$2"
 like "$(said -t 0.3 pool "$PEER_a" up)" 'no worker answered in time.*status 3' 'all are silent: a time-out'
 kill -CONT "$1" "$2"

@@ -17,7 +17,7 @@ peers_listen() {
 
 # tell_peers WHAT: counts, reset, delay/K/MS. The counts are the answer.
 tell_peers() {
-	curl -sS -m 10 "http://${PEER[0]}/~$1"
+	curl -sS -m $((20 * WAIT_FACTOR)) "http://${PEER[0]}/~$1"
 }
 
 # counts [COLUMN]: requests (2), in hand (3), most in hand (4), given up (5) of each peer, on one line.

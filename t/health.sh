@@ -52,7 +52,7 @@ expect_state() {
 
 # answers PATH COUNT: how often each body came, of so many requests: "a:10 b:10".
 answers() {
-	curl -s -m 60 -w '\n' "http://127.0.0.1:$PORT$1?[1-$2]" | sort | uniq -c |
+	curl -s -m $((60 * WAIT_FACTOR)) -w '\n' "http://127.0.0.1:$PORT$1?[1-$2]" | sort | uniq -c |
 		awk '{ printf "%s%s:%d", (NR > 1 ? " " : ""), $2, $1 } END { print "" }'
 }
 
