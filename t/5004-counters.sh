@@ -9,6 +9,7 @@ printf 'hello\n' >"$T/www/a.txt"
 start_drover <<EOF
 workers = 2
 worker_connections = 4000
+rebalance = false
 server "first" {
     listen = { "127.0.0.1:0" }
     location "/" { root = "$T/www" }

@@ -13,6 +13,7 @@ head -c 24000000 /dev/zero >"$T/www/large"
 start_drover <<EOC
 workers = 2
 worker_connections = 1000
+rebalance = false
 hang = 300s
 deadlines { header = 500s  body = 500s  send = 500s  idle = 500s  min_rate = 0 }
 server "s\\xc3\\xa9" {

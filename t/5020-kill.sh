@@ -10,6 +10,7 @@ head -c 48000000 /dev/zero >"$T/www/large"
 start_drover <<EOF
 workers = 2
 worker_connections = 4000
+rebalance = false
 hang = 60s
 orphan = 30s
 deadlines { header = 300s  body = 300s  send = 300s  idle = 300s  min_rate = 0 }

@@ -16,7 +16,8 @@ conf() {
 workers = 2
 worker_connections = 500
 hang = 60s
-drain = 5s
+drain = 5m
+deadlines { header = 10m  send = 10m  idle = 10m  min_rate = 0 }
 server "odd \\"name\\\\ ü \\xff" {
     listen = { "127.0.0.1:0" }
     location "/" { root = "$T/www" }

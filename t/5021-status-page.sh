@@ -10,6 +10,7 @@ start_drover <<EOF
 workers = 2
 worker_connections = 500
 hang = 60s
+deadlines { body = 10m  min_rate = 0 }
 server "a <b>" {
     listen = { "127.0.0.1:0" }
     location "/" { root = "$T/www" }

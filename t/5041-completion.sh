@@ -86,7 +86,7 @@ else
 	cat >"$T/complete.zsh" <<'END'
 zmodload zsh/zpty zsh/datetime zsh/zselect
 line=$2 seen=''
-end=$((EPOCHSECONDS + 30))
+end=$((EPOCHSECONDS + 30 * $3))
 saw() {
 	local out
 	while ((EPOCHSECONDS < end)); do
@@ -113,7 +113,7 @@ zpty -d shell
 END
 	# typed LINE WANT NAME
 	typed() {
-		is "$(timeout $((60 * WAIT_FACTOR)) zsh -f "$T/complete.zsh" "$FUNCTIONS" "$1" 2>&1)" "$2" "$3"
+		is "$(timeout $((60 * WAIT_FACTOR)) zsh -f "$T/complete.zsh" "$FUNCTIONS" "$1" "$WAIT_FACTOR" 2>&1)" "$2" "$3"
 	}
 	typed 'droverctl reb' 'droverctl rebalance ' 'zsh: a command'
 	typed 'droverctl stat responses_2' 'droverctl stat responses_2xx ' 'zsh: a counter'

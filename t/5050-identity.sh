@@ -168,18 +168,18 @@ is "$(line_of id "$id" trace) $(line_of id "$id" in)" '1111111111111111111111111
 
 # Never the same: 100,000 requests, and more, on three workers, over reloads, crashes and a restart.
 allow_log 'worker [0-2] \(pid [0-9]+, generation [0-9]+\) killed by signal 9 \(KILL\)'
-spawn herd "$BUILD/herd" -c 30 -n 80000 -p /a.txt "127.0.0.1:$PORT"
+spawn herd "$BUILD/herd" -c 30 -n 80000 -d 3600 -p /a.txt "127.0.0.1:$PORT"
 herd=$PID
 expect_stat requests -ge 10000 20
 ok 'reload' ctl reload
 wait_for 10 guarded
 kill -KILL "$(worker_pids | head -n 1)"
 expect_stat takeovers -eq 2
-finish "$herd"
+finish "$herd" 300
 stop_drover
 mv "$RUN/drover.board" "$T/" 2>/dev/null
 start_drover
-ok 'requests after a restart' "$BUILD/herd" -c 30 -n 30000 -p /a.txt "127.0.0.1:$PORT"
+ok 'requests after a restart' "$BUILD/herd" -c 30 -n 30000 -d 3600 -p /a.txt "127.0.0.1:$PORT"
 stop_drover
 cmp_ok "$(wc -l <"$T/access.log")" -ge 100000 'more than 100,000 requests were logged'
 ok 'no id and no span comes twice, lines are JSON, the phases are the whole' perl -MJSON::PP -e '

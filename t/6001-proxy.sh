@@ -234,7 +234,7 @@ use strict; use warnings; use IO::Socket::INET;
 my ($to, $rounds) = @ARGV;
 my $s = IO::Socket::INET->new(PeerAddr => $to) or die "connect: $!\n";
 $s->autoflush(1);
-alarm 20;
+alarm 60 * ($ENV{WAIT_FACTOR} // 1);
 print $s "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
 my $head = '';
 while ($head !~ /\r\n\r\n/) { sysread $s, my $b, 1 or die "no head\n"; $head .= $b }
@@ -248,12 +248,13 @@ for my $n (1 .. $rounds) {
 }
 print "echoed $rounds\n";
 EOP
+export WAIT_FACTOR
 is "$(perl "$T/ws.pl" "127.0.0.1:$PORT" 1000 2>&1)" 'echoed 1000' 'an upgraded connection'
 # What came behind the upgrade's head, before the answer to it, whether or not the head is kept for a log line.
 cat >"$T/early.pl" <<'EOP'
 use IO::Socket::INET;
 my $s = IO::Socket::INET->new(PeerAddr => $ARGV[0]) or die "connect: $!\n";
-alarm 20;
+alarm 60 * ($ENV{WAIT_FACTOR} // 1);
 print $s "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nearly bytes";
 $s->flush;
 my $got = '';

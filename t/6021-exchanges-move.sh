@@ -15,6 +15,7 @@ wait_for 10 grep -q '^listening' "$T/peer.out" || die 'the peer listens' "$(cat 
 start_drover <<EOF
 workers = 2
 worker_connections = 1000
+rebalance = false
 drain = 20s
 upstream "pool" {
     deadlines { response = 5m  between = 5m }
