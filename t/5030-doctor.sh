@@ -204,7 +204,7 @@ asleep() {
 }
 # between_looks CMD...: runs a command while doctor sleeps, and sleeps on until it is done; its findings are in OUT then.
 between_looks() {
-	spawn doctor "$BUILD/droverctl" -r "$RUN" -H doctor -i 1
+	spawn doctor "$BUILD/droverctl" -r "$RUN" -H doctor -i 3
 	local pid=$PID
 	wait_for 10 asleep "$pid"
 	kill -STOP "$pid"
@@ -237,7 +237,7 @@ late() {
 beat_is_late() {
 	local age
 	age=$(ctl workers -H | awk -F '\t' -v pid="${workers[0]}" '$3 == pid { print $8 }')
-	[ "$age" -gt 2200 ]
+	[ "$age" -gt 1600 ]
 }
 ok 'loop lag' wait_for 60 late || diag "$OUT"
 like "$(text loop_lag)" "Slot [01] \\(process ${workers[0]}, stopped" 'of whom, and why'

@@ -94,7 +94,7 @@ asleep() {
 	read -r number _ <"/proc/$1/syscall" && [ "$number" = "$NANOSLEEP" ]
 }
 if [ "$NANOSLEEP" -ne 0 ] && read -r _ <"/proc/$$/syscall"; then
-	spawn doctor "$BUILD/droverctl" -r "$RUN" -H doctor -i 1
+	spawn doctor "$BUILD/droverctl" -r "$RUN" -H doctor -i 3
 	DOCTOR=$PID
 	wait_for 10 asleep "$DOCTOR"
 	kill -STOP "$DOCTOR"

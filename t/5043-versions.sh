@@ -49,11 +49,11 @@ said() {
 		esac
 	done
 	printf '== stat\n'
-	"$ctl" "${WHERE[@]}" -H stat -a | grep -vE '^(turns?|events|lag_us|master\.beat_us)' | sort
+	"$ctl" "${WHERE[@]}" -H stat -a | grep -vE '^(turns?|events|lag_us|master\.beat_us|file_cache_entries)' | sort
 	"$ctl" "${WHERE[@]}" -H stat -l | cut -f 1-4
 	printf '== status\n'
 	"$ctl" "${WHERE[@]}" -H status | grep -vE '^(drover|WRONG|latency|configuration|last |lost)' |
-		sed -E 's/ for [0-9.]+ (us|ms|s|min|h|d): / for some time: /'
+		sed -E 's/ for [0-9][0-9a-z. ]*: / for some time: /'
 	for command in status stat conns workers listeners servers 'stat -l'; do
 		for form in '' -j; do
 			# shellcheck disable=SC2086

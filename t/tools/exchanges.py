@@ -30,7 +30,7 @@ class Exchange:
     def __init__(self, address, number):
         self.number = number
         self.sock = socket.create_connection(address)
-        self.sock.settimeout(30)
+        self.sock.settimeout(60 * int(os.environ.get("WAIT_FACTOR", "1")))
         self.kept = b""
         self.got = 0
         self.begin()
