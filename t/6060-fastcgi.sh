@@ -103,8 +103,9 @@ SUM=$(md5sum <"$T/large" | cut -d ' ' -f 1)
 start_drover <<EOC
 workers = 1
 worker_connections = 1000
-upstream "php" {
-    deadlines { connect = 1s  response = 1s  between = 2s }
+upstream "php" { peer "unix:$T/php.sock" { max_fails = 0 } }
+upstream "hasty" {
+    deadlines { response = 1s }
     peer "unix:$T/php.sock" { max_fails = 0 }
 }
 upstream "kept" {
@@ -124,6 +125,7 @@ server "app" {
         request_header "X-Entry" { value = "drover" }
     }
     location "= /plain" { root = "$WWW" }
+    location "= /slow.php" { fastcgi = "hasty"  root = "$WWW" }
 }
 server "bare" {
     listen = { "127.0.0.1:0" }
@@ -190,7 +192,7 @@ cmp_ok "$(stat_of buffers_resident)" -lt 4000000 'buffers stay few'
 # Errors.
 got 'errors' /error.php 200 error
 ok 'are in the log' wait_for 5 grep -qF 'it says \x1b[31m something' "$T/stderr"
-ok 'line by line' grep -q 'says: .*and more' "$T/stderr"
+ok 'line by line' wait_for 5 grep -q 'says: .*and more' "$T/stderr"
 cmp_stat up_error_lines -ge 2 'and counted'
 got 'a fatal error' /fatal.php 500 -
 ok 'is in the log' wait_for 5 grep -q 'says: .*nothing_of_this_name' "$T/stderr"

@@ -14,7 +14,7 @@ Prints its address, "request METHOD URI" for each request, and "gone METHOD URI"
   /noend      all but the end, then closes; /nohead, /empty, /junk, /folded, /coding, /twice, /1xx bad heads; /large a head of 100 KB
   /short /long /longer   a length that is not so: too few bytes, too many at once, too many later
   /cut        some of the body, then closes; /drop closes at once; /first at the first request on a connection, closes the next
-  /early      answers before the body is read; /hang never; /slow a byte every 100 ms; /size/N; /held all but the end, then waits
+  /early      answers before the body is read; /hang, /waits never; /slow a byte every 100 ms; /size/N; /held all but the end, then waits
 """
 import os
 import socket
@@ -115,7 +115,7 @@ class Connection:
         self.send(out(head + HEAD + text) + end(**how))
 
     def wait_for_end(self):
-        self.sock.settimeout(60)
+        self.sock.settimeout(600)
         if not self.sock.recv(1):
             raise Gone
 
@@ -226,7 +226,7 @@ class Connection:
             if self.served > 1:
                 raise Gone
             self.whole(b"first\n")
-        elif word == "hang":
+        elif word in ("hang", "waits"):
             self.wait_for_end()
         elif word == "held":
             self.send(out(b"Content-Length: 5\n\nheld\n"))
