@@ -88,8 +88,12 @@ static bool send_request(struct client *c, const char *line)
 
 static bool more(struct client *c)
 {
-	ssize_t n = recv(c->fd, c->in + c->len, HEAD_ROOM - 1 - c->len, 0);
+	ssize_t n;
 
+	/* One that has a limit ends so when the process is stopped and goes on. */
+	do {
+		n = recv(c->fd, c->in + c->len, HEAD_ROOM - 1 - c->len, 0);
+	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return false;
 	c->len += (size_t)n;

@@ -154,7 +154,7 @@ static void readable(struct conn *c)
 {
 	ssize_t n = read(c->fd, c->in + c->len, ROOM - 1 - c->len);
 
-	if (n <= 0 && errno != EAGAIN) {
+	if (n == 0 || (n < 0 && errno != EAGAIN)) {
 		end(c);
 		return;
 	}
