@@ -12,48 +12,60 @@ ROUNDS=${ROUNDS:-1}
 case $BUILD in *san* | *cover*) RATE=$((RATE / 2)) ;; esac
 for name in a b c; do faulty "$name" well; done
 allow_log 'peer .* of upstream'
+# pools HOW DEADLINES: one whose peers are ejected, and one whose peers never are. Those of little patience are for peers that keep one
+# waiting: the one that is well has to keep their deadlines, too, even if the machine stands still for a moment.
+pools() {
+	cat <<-EOC
+		upstream "$1three" {
+		    retries = 2
+		    $2
+		    keepalive { conns = 16 }
+		    peer "${PEER_AT[a]}" { fail_time = 500ms }
+		    peer "${PEER_AT[b]}" { fail_time = 500ms }
+		    peer "${PEER_AT[c]}" { fail_time = 500ms }
+		}
+		upstream "$1never" {
+		    retry_budget { percent = 300 }
+		    retries = 2
+		    $2
+		    peer "${PEER_AT[a]}" { max_fails = 0 }
+		    peer "${PEER_AT[b]}" { max_fails = 0 }
+		    peer "${PEER_AT[c]}" { max_fails = 0 }
+		}
+	EOC
+}
 start_drover <<EOF
 workers = 2
 worker_connections = 2000
-upstream "three" {
-    retries = 2
-    deadlines { connect = 1s  response = 1s  between = 1s }
-    keepalive { conns = 16 }
-    peer "${PEER_AT[a]}" { fail_time = 500ms }
-    peer "${PEER_AT[b]}" { fail_time = 500ms }
-    peer "${PEER_AT[c]}" { fail_time = 500ms }
-}
-upstream "never" {
-    retry_budget { percent = 300 }
-    retries = 2
-    deadlines { connect = 1s  response = 1s  between = 1s }
-    peer "${PEER_AT[a]}" { max_fails = 0 }
-    peer "${PEER_AT[b]}" { max_fails = 0 }
-    peer "${PEER_AT[c]}" { max_fails = 0 }
-}
-upstream "one" {
-    deadlines { connect = 1s  response = 1s  between = 1s }
+$(pools '' '')
+$(pools hasty. 'deadlines { connect = 2500ms  response = 2500ms  between = 2500ms }')
+upstream "one" { peer "${PEER_AT[a]}" { max_fails = 0 } }
+upstream "hasty.one" {
+    deadlines { between = 1s }
     peer "${PEER_AT[a]}" { max_fails = 0 }
 }
 server "s" {
     listen = { "127.0.0.1:0" }
     keepalive { requests = 1000000 }
-    location "/" { proxy = "three" }
+    location "/three" { proxy = "three" }
     location "/never" { proxy = "never" }
+    location "/hasty.three" { proxy = "hasty.three" }
+    location "/hasty.never" { proxy = "hasty.never" }
     location "/one" { proxy = "one" }
+    location "/hasty.one" { proxy = "hasty.one" }
 }
 EOF
 audit_mark
 
 head -c 1024 /dev/zero | tr '\0' x >"$T/1k"
-# load: idempotent requests without an end, each answer looked at; to a pool whose peers are ejected, and to one whose peers never
-# are, so that each request has to find the one that is well.
+# load [hasty.]: idempotent requests without an end, each answer looked at; to a pool whose peers are ejected, and to one whose peers
+# never are, so that each request has to find the one that is well.
 load() {
 	local path
 	HERDS=()
 	for path in three never; do
 		rm -f "$T/ready"
-		spawn "$path" "$BUILD/herd" -Z -c 24 -r $((RATE / 2)) -d 100000 -t 10000 -p "/$path" -x "@$T/1k" -w "$T/ready" "127.0.0.1:$PORT"
+		spawn "$path" "$BUILD/herd" -Z -c 24 -r $((RATE / 2)) -d 100000 -t 20000 -p "/${1:-}$path" -x "@$T/1k" -w "$T/ready" "127.0.0.1:$PORT"
 		HERDS+=("$PID")
 		wait_for 10 test -e "$T/ready"
 	done
@@ -82,7 +94,10 @@ unharmed() {
 for ((round = 1; round <= ROUNDS; round++)); do
 	for modes in hang drop reset half halfset garbage lengths trickle shut once onceset later laterset early \
 		'well hang drop reset half garbage once laterset trickle shut'; do
-		load
+		case $modes in
+		hang | trickle | well*) load hasty. ;;
+		*) load ;;
+		esac
 		mode a "$modes"
 		mode b "$modes"
 		more "$REQUESTS_EACH"
@@ -104,7 +119,7 @@ for ((round = 1; round <= ROUNDS; round++)); do
 	done
 	unharmed 'killed and started again'
 	# Neither dead nor alive: the kernel accepts for it, nobody answers.
-	load
+	load hasty.
 	for pair in 'a b' 'b c'; do
 		set -- $pair
 		kill -STOP "${PEER_PID[$1]}" "${PEER_PID[$2]}"
@@ -122,9 +137,9 @@ cmp_stat up_retries -gt 0 'there were failures'
 # What had begun: cut for the client, too.
 for modes in cut cutset cutchunk stall; do
 	mode a "$modes"
-	get /one
+	get /hasty.one
 	like "$STATUS" '^curl (18|56)$' "$modes: the client sees that it is cut"
-	printf 'GET /one HTTP/1.0\r\n\r\n' | perl "$ROOT/t/tools/raw.pl" "127.0.0.1:$PORT" >"$T/reply"
+	printf 'GET /hasty.one HTTP/1.0\r\n\r\n' | perl "$ROOT/t/tools/raw.pl" "127.0.0.1:$PORT" >"$T/reply"
 	if grep -qi '^content-length: 1024' "$T/reply"; then pass "$modes: to an HTTP/1.0 client, by its length"; else
 		is $? 1 "$modes: to an HTTP/1.0 client, by a reset"
 	fi

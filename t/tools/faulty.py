@@ -4,14 +4,14 @@
 
     faulty.py HOST:PORT MODES [RECORD]
 
-MODES is a file with one or more of these words, of which each request draws one; it is read again whenever it changes:
+MODES is a file with one or more of these words, of which each request draws one; it is read again whenever it is another one:
   well         200 and 1,024 bytes, whatever was asked; slow:MS after so long
   hang         nothing, ever
   drop, reset  closes, or resets, once the request was read
   once         a proper answer, then closes without having said so; onceset resets instead
   later        the same a few milliseconds later, when the next request may be on its way; laterset resets
   half         half a head, then closes; halfset resets
-  trickle      a head a byte at a time
+  trickle      a head a byte at a time, for four seconds
   garbage      what is no HTTP; lengths two lengths; early an answer, and another one that nobody asked for
   cut, cutset  a head and half of the body, then closes, or resets; cutchunk in chunks
   stall        a head and half of the body, then nothing
@@ -41,18 +41,16 @@ GARBAGE = (b"this is not HTTP\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"HTTP/1.1 
 
 class Modes:
     def __init__(self, path):
-        self.path, self.looked, self.stamp, self.words = path, 0, None, ["well"]
+        self.path, self.stamp, self.words = path, None, ["well"]
 
     def draw(self):
-        now = time.monotonic()
-        if now - self.looked > 0.01:
-            self.looked = now
-            stamp = os.stat(self.path).st_mtime_ns
-            if stamp != self.stamp:
-                with open(self.path) as f:
-                    words = f.read().split()
-                if words:
-                    self.words, self.stamp = words, stamp
+        about = os.stat(self.path)
+        stamp = about.st_ino, about.st_mtime_ns
+        if stamp != self.stamp:
+            with open(self.path) as f:
+                words = f.read().split()
+            if words:
+                self.words, self.stamp = words, stamp
         return random.choice(self.words)
 
 
@@ -153,7 +151,7 @@ class Peer:
             self.send(c, WHOLE[:25])
             self.close(c, reset)
         elif word == "trickle":
-            self.drip(c, WHOLE, 0.03)
+            self.drip(c, WHOLE, 0.1)
         elif word == "garbage":
             self.send(c, random.choice(GARBAGE))
             self.close(c)
