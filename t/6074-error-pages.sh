@@ -11,25 +11,32 @@ echo server >"$T/server.html"
 echo api >"$T/api.html"
 mkdir "$T/www"
 allow_log 'peer .* of upstream'
+# server NAME DEADLINES
+server() {
+	cat <<-EOC
+		server "$1" {
+		    listen = { "127.0.0.1:0" }
+		    $2
+		    limits { max_body = 10 }
+		    header "X-Always" { value = "yes"  always = true }
+		    header "X-Good"   { value = "yes" }
+		    error_page "400 404 405 411 413 414 502 503 504" { file = "server.html" }
+		    location "/"      { root = "www" }
+		    location "/one/"  { proxy = "one"  rewrite = "/" }
+		    location "/api/"  { proxy = "none"  error_page "502" { file = "api.html" } }
+		    location "/down/" { proxy = "down" }
+		    location "/php/"  { fastcgi = "127.0.0.1:1"  root = "www" }
+		}
+	EOC
+}
 start_drover <<EOF
 workers = 1
 worker_connections = 1000
 upstream "one"  { peer "$PEER_one" { } }
 upstream "none" { peer "127.0.0.1:$(free_port)" { } }
 upstream "down" { peer "127.0.0.1:1" { down = true } }
-server "site" {
-    listen = { "127.0.0.1:0" }
-    deadlines { request = 500ms  header = 400ms  body = 400ms }
-    limits { max_body = 10 }
-    header "X-Always" { value = "yes"  always = true }
-    header "X-Good"   { value = "yes" }
-    error_page "400 404 405 411 413 414 502 503 504" { file = "server.html" }
-    location "/"      { root = "www" }
-    location "/one/"  { proxy = "one"  rewrite = "/" }
-    location "/api/"  { proxy = "none"  error_page "502" { file = "api.html" } }
-    location "/down/" { proxy = "down" }
-    location "/php/"  { fastcgi = "127.0.0.1:1"  root = "www" }
-}
+$(server site '')
+$(server hasty 'deadlines { request = 500ms }') # nothing is asked of it but what is to be late
 EOF
 
 # page NAME PATH STATUS PAGE [OPTIONS of curl]
@@ -41,7 +48,7 @@ page 'no such file' /nothing 404 server
 page 'no peer can be reached' /one/../api/x 502 api
 page 'nor for FastCGI' /php/x.php 502 server
 page 'no peer takes requests' /down/x 503 server
-page 'a peer is too late' '/one/hang' 504 server
+AT=127.0.0.1:$(port_of 2) page 'a peer is too late' '/one/hang' 504 server
 page 'a body is too large' /one/x 413 server -d 12345678901
 page 'and another one, in chunks' /one/x 413 server -H 'Transfer-Encoding: chunked' -d 12345678901
 page 'FastCGI without a length' /php/x.php 411 server -H 'Transfer-Encoding: chunked' -d 1
