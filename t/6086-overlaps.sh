@@ -14,7 +14,8 @@ allow_log 'peer .* of upstream|request cut'
 start_drover <<EOC
 workers = 1
 worker_connections = 100
-upstream "one" { deadlines { response = 1s  between = 1s }  keepalive { conns = 0 }  peer "$PEER" { max_fails = 0 } }
+upstream "one" { keepalive { conns = 0 }  peer "$PEER" { max_fails = 0 } }
+upstream "hasty" { deadlines { response = 2500ms  between = 2500ms }  keepalive { conns = 0 }  peer "$PEER" { max_fails = 0 } }
 upstream "patient" { peer "$PEER" { max_fails = 0 } }
 upstream "next" {
     deadlines { connect = 1s }
@@ -28,6 +29,7 @@ server "site" {
     listen = { "127.0.0.1:0" }
     limits { max_body = 0 }
     location "/" { proxy = "one" }
+    location "/hasty/" { proxy = "hasty" }
     location "/kept/" { proxy = "kept" }
     location "/set/" { proxy = "one"  remove_request = { "X-Gone" }  request_header "X-User" { value = "mine" } }
     location "/half" { proxy = "one"  rewrite = "/v1/" }
@@ -38,8 +40,14 @@ server "hasty" {
     limits { max_body = 0 }
     deadlines { min_rate_after = 600ms }
     location "/" { proxy = "one" }
-    location "/patient/" { proxy = "patient" }
     location "/next/" { proxy = "next" }
+}
+server "steady" {
+    listen = { "127.0.0.1:0" }
+    limits { max_body = 0 }
+    deadlines { min_rate_after = 1500ms }
+    location "/hasty/" { proxy = "hasty" }
+    location "/patient/" { proxy = "patient" }
 }
 EOC
 fds_mark
@@ -58,7 +66,7 @@ is "$(stat_of access_denied)" $((before + 3)) 'each is counted once, too'
 # The folder "/half" is at "/v1/" there, and nothing beside it.
 for path in /half../secret '/half..;/secret' /halfway; do got "$path is not below /half" "$path" 404 -; done
 
-printf '%s\n' "127.0.0.1:$PORT" "127.0.0.1:$(port_of 2)" >"$T/places.new"
+printf '%s\n' "127.0.0.1:$PORT" "127.0.0.1:$(port_of 2)" "127.0.0.1:$(port_of 3)" >"$T/places.new"
 mv "$T/places.new" "$T/places"
 finish "$ENDS" 120
 while read -r what name; do
