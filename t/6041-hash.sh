@@ -37,9 +37,21 @@ conf() {
 conf
 start_drover
 
-# keys FORMAT: a line for each of the requests, with its number.
-keys() {
-	awk -v n=$MANY -v f="$1" 'BEGIN { for (k = 0; k < n; k++) printf f "\n", k }' >"$T/keys"
+# begin NAME [FORMAT [KEYS]]: asks for a line for each of the requests, with its number, or with what is left of it when it is divided by
+# KEYS; without FORMAT for those of before. One request at a time, since a peer with something in hand is passed over; but other pools
+# meanwhile, since each request takes its time where the machine has other things to do.
+declare -A ASKING
+begin() {
+	[ $# -eq 1 ] || awk -v n=$MANY -v f="$2" -v d="${3:-$MANY}" 'BEGIN { for (k = 0; k < n; k++) printf f "\n", k % d }' >"$T/keys.$1"
+	spawn "ask.$1" bash -c 'exec "$1" -q "$2" <"$3"' ask "$BUILD/ask" "127.0.0.1:$PORT" "$T/keys.$1"
+	ASKING[$1]=$PID
+}
+
+# asked_all NAME: are they all answered?
+asked_all() {
+	finish "${ASKING[$1]}" 250
+	cp "$T/ask.$1.out" "$T/answers"
+	[ "$STATUS" -eq 0 ]
 }
 
 # who NAME: keeps who answered each.
@@ -58,47 +70,56 @@ near() {
 	[ $((($1 - $2) * ($1 - $2))) -le $(($2 * 30)) ]
 }
 
-keys '/path/%d'
-ok 'by path' ask_all "$T/keys" -q
+# 100 clients, two connections and 100 requests each.
+from() { curl -sS -m 600 --interface "127.0.0.$1" "http://127.0.0.1:$PORT/address/name?[1-$((MANY / 200))]"; }
+by_address() {
+	local k
+	for ((k = 2; k < 102; k++)); do
+		from $k | sort | uniq -c
+		from $k | sort | uniq -c
+	done
+}
+begin path '/path/%d'
+begin four '/four/x\tX-Key: %d'
+begin three '/three/x\tX-Key: %d'
+begin heavy '/heavy/%d'
+begin header '/header/x\tX-User: %d' 100
+begin cookie '/cookie/x\tCookie: a=1; User=%d; b=2' 100
+spawn by_address by_address
+ADDRESSES=$PID
+
+ok 'by path' asked_all path
 who path
+begin path
 for n in $(shares path); do ok "a quarter each: $n" near "$n" $((MANY / 4)); done
-ok 'again' ask_all "$T/keys" -q
+ok 'again' asked_all path
 who again
 is "$(paste "$T/who.path" "$T/who.again" | awk '$1 == $2' | wc -l)" $MANY 'the same key goes to the same peer'
-keys '/four/x\tX-Key: %d'
-ok 'by a field' ask_all "$T/keys" -q
+ok 'by a field' asked_all four
 who four
-keys '/three/x\tX-Key: %d'
-ok 'with one peer less' ask_all "$T/keys" -q
+ok 'with one peer less' asked_all three
 who three
 is "$(paste "$T/who.four" "$T/who.three" | awk '$1 != 3 && $1 == $2' | wc -l)" "$(grep -vc 3 "$T/who.four")" 'only what it had moves'
 for n in $(paste "$T/who.four" "$T/who.three" | awk '$1 == 3 { n[$2]++ } END { print n[0], n[1], n[2] }'); do
 	ok "to all others alike: $n" near "$n" $((MANY / 12))
 done
-keys '/heavy/%d'
-ok 'by weight' ask_all "$T/keys" -q
+ok 'by weight' asked_all heavy
 who heavy
 near_weights() { near "$1" $((MANY / 8)) && near "$2" $((MANY / 4)) && near "$3" $((MANY / 8 * 5)); }
 read -r a b c < <(shares heavy)
 ok "the shares are the weights: $a $b $c" near_weights "$a" "$b" "$c"
 
-# same_of FIELD: of requests with 100 keys, does each have one peer?
-for what in 'header:X-User: %d' 'cookie:Cookie: a=1; User=%d; b=2'; do
-	name=${what%%:*}
-	awk -v n=$MANY -v f="/$name/x\t${what#*:}\n" 'BEGIN { for (k = 0; k < n; k++) printf f, k % 100 }' >"$T/keys"
-	ok "by $name" ask_all "$T/keys" -q
+# Of requests with 100 keys, does each have one peer?
+for name in header cookie; do
+	ok "by $name" asked_all $name
 	who "$name"
 	is "$(awk '{ n[(NR - 1) % 100, $1]++ } END { for (k = 0; k < 100; k++) { m = 0
 		for (p = 0; p < 4; p++) if (n[k, p] > m) m = n[k, p]
 		s += m } print s }' "$T/who.$name")" $MANY 'each key has its peer'
 	is "$(sort -u "$T/who.$name" | wc -l)" 4 'and each peer its keys'
 done
-# 100 clients, two connections and 100 requests each.
-from() { curl -sS -m 60 --interface "127.0.0.$1" "http://127.0.0.1:$PORT/address/name?[1-$((MANY / 200))]"; }
-for ((k = 2; k < 102; k++)); do
-	from $k | sort | uniq -c
-	from $k | sort | uniq -c
-done >"$T/by_address"
+ok 'by address' finish "$ADDRESSES" 250
+cp "$T/by_address.out" "$T/by_address"
 is "$(awk '{ n += $1 } END { print NR, n }' "$T/by_address")" "200 $MANY" 'by address: each connection has one peer'
 is "$(awk 'NR % 2 { peer = $2; next } peer == $2' "$T/by_address" | wc -l)" 100 'and so has each client'
 for n in $(awk '{ n[$2]++ } END { for (k in n) print n[k] / 2 }' "$T/by_address"); do ok "a quarter of them each: $n" near "$n" 25; done
