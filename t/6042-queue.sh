@@ -10,19 +10,19 @@ start_peers 4
 conf() {
 	config <<-EOC
 		workers = $1
-		drain = 20s
+		drain = 10m
 		upstream "bare" {
 		    peer "${PEER[0]}" { max_conns = 3 }
 		}
 		upstream "two" {
 		    balance = least_conn
-		    queue { size = 100  wait = 20s }
+		    queue { size = 100  wait = 10m }
 		    peer "${PEER[0]}" { max_conns = 2 }
 		    peer "${PEER[1]}" { max_conns = 2 }
 		    peer "${PEER[2]}" { backup = true }
 		}
 		upstream "one" {
-		    queue { size = 3  wait = 10s }
+		    queue { size = 3  wait = 10m }
 		    peer "${PEER[3]}" { max_conns = 1 }
 		}
 		upstream "short" {
@@ -60,7 +60,7 @@ fds_mark
 HOLDS=0
 hold() {
 	HOLDS=$((HOLDS + 1))
-	spawn "hold.$HOLDS" curl -sS -m 60 -w '%{http_code} %{time_total}\n' -o "$T/hold.$HOLDS" -D "$T/hold.$HOLDS.head" \
+	spawn "hold.$HOLDS" curl -sS -m 600 -w '%{http_code} %{time_total}\n' -o "$T/hold.$HOLDS" -D "$T/hold.$HOLDS.head" \
 		"${@:2}" "http://${AT:-127.0.0.1:$PORT}$1"
 }
 
@@ -104,11 +104,10 @@ is "$(counts 4)" '2 2 0 0' 'never more than max_conns in hand, and backups unuse
 is_stat upstream.two.queued 0 'nobody waits any more'
 cmp_stat upstream.two.waited -gt 500 'many have waited'
 same_stats upstream.two.wait.count upstream.two.waited 'each for some time'
-# 40 at a time, 4 in hand, 2 ms and a little more each: 25 ms on average; nobody starves in the queue of a worker that has none in
-# hand.
+# 40 at a time: 39 others are answered meanwhile on average; nobody starves in the queue of a worker that has none in hand.
 worst=$(cut -f 3 "$T/answers" | sort -n | tail -n 1)
 median=$(cut -f 3 "$T/answers" | sort -n | sed -n 1000p)
-cmp_ok "$worst" -lt $((1000 + 20 * median)) "nobody waits for much longer than others: $worst ms at most, half of them $median ms"
+cmp_ok "$worst" -lt 1000 "nobody waits for many more than others: for $worst at most, half of them for $median"
 # One place, four workers: whoever has it must not keep it for its own queue.
 tell_peers reset >/dev/null
 ok 'one place' asked 150 /one/for/3 -c 4
@@ -116,14 +115,14 @@ is "$(statuses)" '200=150' 'all are answered'
 is "$(counts 4)" '0 0 0 1' 'one at a time'
 worst=$(cut -f 3 "$T/answers" | sort -n | tail -n 1)
 median=$(cut -f 3 "$T/answers" | sort -n | sed -n 75p)
-cmp_ok "$worst" -lt $((800 + 20 * median)) "each worker comes to its turn: $worst ms at most, half of them $median ms"
+cmp_ok "$worst" -lt 100 "each worker comes to its turn: after $worst others at most, half of them after $median"
 
 # A queue that is full, in one worker so that its places can be counted; first come, first served.
 stop_drover
 conf 1
 start_drover
 tell_peers reset >/dev/null
-hold /one/for/60000
+hold /one/for/600000
 HOLDER=$PID
 ok 'one is in hand' in_hand 1
 hold /one/first
@@ -155,13 +154,14 @@ is "$(counts | cut -d ' ' -f 4)" 4 'the peer has not seen the others'
 
 # Deadlines: of the queue, and of the request.
 tell_peers reset >/dev/null
-hold /short/for/60000
+hold /short/for/600000
 HOLDER=$PID
 ok 'one is in hand' in_hand 1
 got 'waited in vain' /short/x 504 -
 is_stat upstream.short.queue_expired 1 'counted'
 kill "$HOLDER"
-hold /one/for/60000
+ok 'none is in hand' in_hand 0
+hold /one/for/600000
 HOLDER=$PID
 ok 'one is in hand' in_hand 1
 before=$(stat_of expired_request)
@@ -173,7 +173,7 @@ ok 'none is in hand' in_hand 0
 is "$(counts | cut -d ' ' -f 4)" 2 'neither was sent'
 
 # 100-continue is said when the peer is there, and the body goes through.
-hold /one/for/60000
+hold /one/for/600000
 HOLDER=$PID
 ok 'one is in hand' in_hand 1
 hold /one/x -H 'Expect: 100-continue' --expect100-timeout 300 --data-binary "@$BUILD/herd"
@@ -184,7 +184,7 @@ is "$(sed 's/ .*//' "$T/hold.$HOLDS.out")" 200 'a body that waits to be asked fo
 
 # A worker that is replaced serves its queue.
 tell_peers reset >/dev/null
-hold /one/for/60000
+hold /one/for/600000
 HOLDER=$PID
 ok 'one is in hand' in_hand 1
 hold /one/a
@@ -202,7 +202,7 @@ is "$(counts | cut -d ' ' -f 4)" 3 'once each'
 
 # A worker that is killed leaves its queue to the standby, with what is in hand.
 tell_peers reset >/dev/null
-hold /one/for/60000
+hold /one/for/600000
 HOLDER=$PID
 ok 'one is in hand' in_hand 1
 hold /one/early

@@ -3,9 +3,9 @@
  * Asks a list of requests over some keep-alive connections and tells of each who answered it. Each
  * line of standard input is a request: its path, and header fields, with tabs between them. For
  * each, in their order, a line is printed: status (0: none), X-Peer of the answer ("-": it has
- * none), milliseconds, and the values of its Set-Cookie fields, with tabs between them. A thread
- * for each connection; or (-q) one request at a time, by all connections in turn. The exit status
- * is 0 if every request was answered.
+ * none), how many others were answered while it was under way, and the values of its Set-Cookie
+ * fields, with tabs between them. A thread for each connection; or (-q) one request at a time, by
+ * all connections in turn. The exit status is 0 if every request was answered.
  */
 #include <pthread.h>
 
@@ -28,12 +28,12 @@ struct request {
 	char *line;
 	int status;
 	char peer[16];
-	unsigned ms;
+	size_t meanwhile;
 	char cookies[512];
 };
 
 static struct request *requests;
-static size_t requests_count, next_request;
+static size_t requests_count, next_request, answered;
 
 struct client {
 	int fd;
@@ -152,6 +152,7 @@ static bool read_answer(struct client *c, struct request *r)
 /* A kept connection may have been closed: once more on a fresh one. */
 static void ask(struct client *c, struct request *r)
 {
+	size_t before = __atomic_load_n(&answered, __ATOMIC_RELAXED);
 	uint64_t start = net_now_us();
 
 	for (int tries = 0; tries < 2 && r->status == 0; tries++) {
@@ -164,7 +165,7 @@ static void ask(struct client *c, struct request *r)
 				break;
 		}
 	}
-	r->ms = (unsigned)((net_now_us() - start) / 1000);
+	r->meanwhile = __atomic_fetch_add(&answered, 1, __ATOMIC_RELAXED) - before;
 }
 
 static void *work(void *arg)
@@ -262,7 +263,7 @@ int main(int argc, char **argv)
 	for (size_t k = 0; k < requests_count; k++) {
 		const struct request *r = &requests[k];
 
-		printf("%d\t%s\t%u%s\n", r->status, r->peer, r->ms, r->cookies);
+		printf("%d\t%s\t%zu%s\n", r->status, r->peer, r->meanwhile, r->cookies);
 		all = all && r->status != 0;
 		free(requests[k].line);
 	}
