@@ -13,6 +13,11 @@ start_drover <<EOF
 workers = 2
 server "s" {
     listen = { "127.0.0.1:0" }
+    deadlines { header = 60s }
+    location "/" { root = "$T/www" }
+}
+server "hasty" {
+    listen = { "127.0.0.1:0" }
     deadlines { header = 2s }
     location "/" { root = "$T/www" }
 }
@@ -30,7 +35,7 @@ expect_stat buffers -eq 0
 spawn well "$BUILD/herd" -Z -c 50 -r 500 -d 8 -t $((1000 * WAIT_FACTOR)) -p /1k "127.0.0.1:$PORT"
 WELL=$PID
 before=$(stat_of expired_header)
-spawn loris "$BUILD/slow" -c 1000 -i 1000 -d 20 "127.0.0.1:$PORT"
+spawn loris "$BUILD/slow" -c 1000 -i 1000 -d 20 "127.0.0.1:$(port_of 2)"
 finish "$PID" 40
 like "$(cat "$T/loris.out")" 'status_408 1000' 'a thousand slow heads are told 408'
 cmp_ok "$(awk '$1 == "last_close_ms" { print $2 }' "$T/loris.out")" -lt $((4000 * WAIT_FACTOR)) 'by the header deadline'

@@ -44,10 +44,10 @@ finish "$PID" 60
 cmp_ok "$(stat_of accept_no_records)" -gt 0 'there is no room for so many connections'
 like "$(cat "$T/stderr")" 'no more than [0-9]+ connections for now: no room for their rows' 'which is said'
 expect_stat conns -eq 0
-ok 'who comes after them is served' wait_for 10 curl -sSf -m 5 -o /dev/null "http://127.0.0.1:$PORT/"
-ok 'metrics' curl -sSf -m 5 -o "$T/metrics" "http://127.0.0.1:$PORT/metrics"
+ok 'who comes after them is served' wait_for 10 curl -sSf -m 20 -o /dev/null "http://127.0.0.1:$PORT/"
+ok 'metrics' curl -sSf -m 20 -o "$T/metrics" "http://127.0.0.1:$PORT/metrics"
 like "$(cat "$T/metrics")" 'drover_responses_total' 'are whole'
-ok 'the status page' curl -sSf -m 5 -o /dev/null "http://127.0.0.1:$PORT/status?format=json"
+ok 'the status page' curl -sSf -m 20 -o /dev/null "http://127.0.0.1:$PORT/status?format=json"
 ok 'droverctl status' ctl status
 is "$(worker_pids | sort)" "$pids" 'nobody has died'
 
@@ -56,11 +56,11 @@ allow_log 'worker cannot start: room for its rows in the run directory'
 allow_log 'before it was ready|reload failed'
 fails 'a reload, whose workers need rows of their own' ctl reload
 is "$(worker_pids | sort)" "$pids" 'leaves the workers as they are'
-ok 'who serve' curl -sSf -m 5 -o /dev/null "http://127.0.0.1:$PORT/"
+ok 'who serve' curl -sSf -m 20 -o /dev/null "http://127.0.0.1:$PORT/"
 
 # Room again.
 rm "$RUN/filler"
-spawn crowd "$BUILD/herd" -c 2000 -n 2000 -t 10000 -p / "127.0.0.1:$PORT"
+spawn crowd "$BUILD/herd" -c 2000 -n 2000 -t $((10000 * WAIT_FACTOR)) -p / "127.0.0.1:$PORT"
 finish "$PID" 60
 is "$STATUS" 0 'with room all are served' || diag "$(cat "$T/crowd.out")"
 ok 'the reload' ctl reload
