@@ -140,8 +140,8 @@ done
 ok 'memory: the peer is free while the client is not done' sending 0
 done_is memory $SIZE
 # A file that is full: the peer waits, and nothing is lost.
-slow little "/little/chunked/$BIG"
 before=$(stat_of buffered_bytes)
+slow little "/little/chunked/$BIG"
 ok 'a limit' wait_stat buffered_bytes -gt $((before + 700000))
 ok 'beyond it the peer waits' wait_for 10 sending 1
 done_is little $BIG
