@@ -36,7 +36,7 @@ server "site" {
 }
 server "hasty" {
     listen = { "127.0.0.1:0" }
-    deadlines { relay_idle = $((500 * WAIT_FACTOR))ms }
+    deadlines { relay_idle = 3s }
     location "/" { proxy = "stays" }
 }
 EOF
@@ -102,8 +102,8 @@ EOP
 spawn patient perl "$T/ws.pl" "127.0.0.1:$PORT" /stays/ws 0 0
 PATIENT=$PID
 wait_for 10 grep -q open "$T/patient.out" || fail 'a relay that may be silent' "$(cat "$T/patient.err")"
-# Twice its time, in pieces.
-spawn hasty perl "$T/ws.pl" "127.0.0.1:$(port_of 2)" /ws 8 $((125 * WAIT_FACTOR))
+# For longer than its time, in pieces that are much shorter.
+spawn hasty perl "$T/ws.pl" "127.0.0.1:$(port_of 2)" /ws 6 600
 HASTY=$PID
 finish "$HASTY" 30
 is "$(tr '\n' ' ' <"$T/hasty.out")" 'open echoed closed ' 'one that says something lives on, and silent ends' || diag "$(cat "$T/hasty.err")"
