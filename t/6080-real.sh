@@ -174,7 +174,7 @@ if [ -n "$NODE" ]; then
 	CHROMIUM=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || CHROMIUM=
 	browse() {
 		timeout -k 5 $((60 * WAIT_FACTOR)) "$CHROMIUM" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
-			--disable-background-networking --user-data-dir="$T/chromium" --timeout=30000 --enable-logging=stderr \
+			--disable-background-networking --user-data-dir="$T/chromium" --timeout=$((30000 * WAIT_FACTOR)) --enable-logging=stderr \
 			--dump-dom "http://${AT_OF[node]}/" >"$T/page.html" 2>"$T/page.log" 9<&-
 	}
 	if [ -n "$CHROMIUM" ]; then
@@ -247,6 +247,7 @@ for kind in "${KINDS[@]}"; do
 done
 # A client that reads slowly holds its peer back, not memory; so does a peer that reads slowly, its client.
 slow_client() {
+	: >"$T/slow"
 	curl -sS -m 2 --limit-rate 2M "http://$AT/data/100000000" -o "$T/slow" 2>"$T/curl.err" 9<&-
 }
 slow_upload() {

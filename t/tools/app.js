@@ -65,7 +65,8 @@ function echo(req, res) {
 	});
 }
 
-const server = http.createServer({ keepAliveTimeout: 2000, maxHeaderSize: 60000 }, (req, res) => {
+// Nor does it close a connection that is kept when a request is on its way that cannot be sent twice.
+const server = http.createServer({ keepAliveTimeout: 600000, maxHeaderSize: 60000 }, (req, res) => {
 	const [where, query] = req.url.split('?');
 	let part;
 	if (where === '/')

@@ -20,7 +20,7 @@ with open(os.path.join(FOLDER, "file"), "rb") as f:
 
 class App(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 60
+    timeout = 600 # which it waits for the next request, too: not shorter than those who keep its connections
 
     def log_message(self, *args):
         pass
