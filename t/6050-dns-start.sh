@@ -9,7 +9,7 @@
 conf() {
 	config <<-EOT
 		workers = 2
-		resolve { servers = { "$DNS" }  min = 200ms  timeout = 300ms }
+		resolve { servers = { "$DNS" }  min = 200ms  max = 1s  timeout = 300ms }
 		upstream "named" { peer "one.example:$PEERS" { } $1 }
 		upstream "plain" { peer "127.0.0.1:$PEERS" { } }
 		server "s" {

@@ -29,7 +29,7 @@ ok 'asked again when its time is over' wait_for 10 asked_more_than api.example $
 # Requests without end: each line is who answered, and the status.
 requests() {
 	while [ ! -e "$T/enough" ]; do
-		curl -sS -m 10 -w ' %{http_code}\n' "http://127.0.0.1:$PORT/name" "http://127.0.0.1:$PORT/name"
+		curl -sS -m 60 -w ' %{http_code}\n' "http://127.0.0.1:$PORT/name" "http://127.0.0.1:$PORT/name"
 	done
 }
 answered() {

@@ -19,7 +19,7 @@ start_dns
 START=$(now_ms)
 start_drover <<EOF
 workers = 1
-resolve { servers = { "$DNS" }  min = 500ms  max = 5m }
+resolve { servers = { "$DNS" }  min = 500ms  max = 5m  timeout = 20s }
 upstream "zero" { peer "zero.example:$PEERS" { } }
 upstream "long" { peer "long.example:$PEERS" { } }
 upstream "alias" { peer "alias.example:$PEERS" { } }

@@ -7,8 +7,8 @@
 
 start_peers 127.0.0.1 127.0.0.2
 zone <<EOF
-one.example A 127.0.0.1 30
-two.example A 127.0.0.2 30
+one.example A 127.0.0.1 86400
+two.example A 127.0.0.2 86400
 EOF
 start_dns
 
@@ -39,11 +39,11 @@ like "$printed" 'resolve \{.*min = 1s.*max = 90s.*timeout = 2s.*servers = \{ "19
 printf '%s\n' "$printed" >"$T/printed.conf"
 is "$("$BUILD/drover" -T -c "$T/printed.conf")" "$printed" 'and reads what it printed'
 
-checked "servers = { \"$DNS\" }" one.example >"$T/check"
+checked "timeout = 20s servers = { \"$DNS\" }" one.example >"$T/check"
 start_drover
 got 'one' /name 200 1
 asked=$(questions one.example)
-checked "servers = { \"$DNS\" }" two.example >"$T/check"
+checked "timeout = 20s servers = { \"$DNS\" }" two.example >"$T/check"
 ok 'reload' ctl reload
 got 'another name is known at once' /name 200 2
 is "$(ctl upstreams -H | awk -F '\t' '/two.example/ { print $3 }')" up 'and up'
