@@ -146,6 +146,7 @@ for modes in cut cutset cutchunk stall; do
 done
 mode a drip
 got 'a body byte by byte' /one 200 "$(cat "$T/1k")"
+expect_stat conns -eq 0
 audit 'after all'
 # The audit can fail: a descriptor that no record knows of, though it is only one.
 leaker=$(worker_pids | head -n 1)
@@ -161,7 +162,6 @@ if wait_for 5 leak; then
 else
 	skip 'a leak would be found' "$(cat "$T/leak.err")"
 fi
-expect_stat conns -eq 0
 ok 'reload' ctl reload
 same_stats up_conns up_idle "connections to peers are idle"
 for name in a b c; do end_peer "$name"; done
