@@ -38,8 +38,8 @@ upstream "one" { peer "$PEER_one" { max_fails = 0 } }
 upstream "late" { retries = 0  deadlines { connect = 30s }  peer "$PEER_late" { max_fails = 0 } }
 upstream "later" { retries = 0  deadlines { connect = 30s }  peer "$PEER_later" { max_fails = 0 } }
 upstream "both" {
-    retries = 3
-    deadlines { response = 800ms }
+    retries = 9
+    deadlines { response = 400ms }
     peer "$PEER_one" { max_fails = 0 }
     peer "$PEER_two" { max_fails = 0 }
 }
@@ -56,7 +56,7 @@ server "site" {
 }
 server "short" {
     listen = { "127.0.0.1:0" }
-    deadlines { request = 2s }
+    deadlines { request = 20s }
     location "/" { proxy = "one"  trust = { "127.0.0.2" } }
 }
 EOF
@@ -70,27 +70,27 @@ left() {
 }
 
 # What a peer is told.
-get /echo -H 'X-Request-Timeout-Ms: 5000' -H 'grpc-timeout: 5S'
+get /echo -H 'X-Request-Timeout-Ms: 50000' -H 'grpc-timeout: 50S'
 is "$STATUS $(left X-Request-Timeout-Ms) $(left grpc-timeout)" '200  ' 'who is not believed has no limit, and its word is not passed on'
-get /echo "${TRUSTED[@]}" -H 'X-Request-Timeout-Ms: 5000'
-cmp_ok "$(left X-Request-Timeout-Ms)" -le 5000 'what a believed client asks for goes on'
-cmp_ok "$(left X-Request-Timeout-Ms)" -ge 3000 'less what has passed'
+get /echo "${TRUSTED[@]}" -H 'X-Request-Timeout-Ms: 50000'
+cmp_ok "$(left X-Request-Timeout-Ms)" -le 50000 'what a believed client asks for goes on'
+cmp_ok "$(left X-Request-Timeout-Ms)" -ge 30000 'less what has passed'
 is "$(left grpc-timeout)" '' 'there is no grpc-timeout where there was none'
-get /echo "${TRUSTED[@]}" -H 'X-Request-Timeout-Ms: 90000' -H 'grpc-timeout: 7S'
-cmp_ok "$(left X-Request-Timeout-Ms)" -le 7000 'the smaller of the two counts'
-like "$(left grpc-timeout)" '^[1-7][0-9][0-9][0-9]m$' 'and grpc-timeout says what is left'
+get /echo "${TRUSTED[@]}" -H 'X-Request-Timeout-Ms: 90000' -H 'grpc-timeout: 70S'
+cmp_ok "$(left X-Request-Timeout-Ms)" -le 70000 'the smaller of the two counts'
+like "$(left grpc-timeout)" '^[1-7][0-9][0-9][0-9][0-9]m$' 'and grpc-timeout says what is left'
 for bad in '-5' '5x' '' '99999999999999999999999' '1.5'; do
 	get /echo "${TRUSTED[@]}" -H "X-Request-Timeout-Ms: $bad" -H "grpc-timeout: $bad"
 	is "$STATUS $(left X-Request-Timeout-Ms) $(left grpc-timeout)" '200  ' "malformed: '$bad' counts for nothing and is not passed on"
 done
-get /named/echo "${TRUSTED[@]}" -H 'X-Left: 4000' -H 'X-Request-Timeout-Ms: 1'
+get /named/echo "${TRUSTED[@]}" -H 'X-Left: 40000' -H 'X-Request-Timeout-Ms: 1'
 is "$STATUS" 200 'a name of its own'
-cmp_ok "$(left X-Left)" -le 4000 'is what it is called'
+cmp_ok "$(left X-Left)" -le 40000 'is what it is called'
 AT=$SHORT get /echo -H 'grpc-timeout: 1H' -H 'X-Request-Timeout-Ms: 1'
 cmp_ok "$(left X-Request-Timeout-Ms)" -gt 1 'the server'"'"'s own limit takes the place of what is not believed'
-like "$(left grpc-timeout)" '^[12]*[0-9]*m$' 'in grpc-timeout, too'
+like "$(left grpc-timeout)" '^(1?[0-9]{1,4}|20000)m$' 'in grpc-timeout, too'
 AT=$SHORT get /echo "${TRUSTED[@]}" -H 'X-Request-Timeout-Ms: 60000'
-cmp_ok "$(left X-Request-Timeout-Ms)" -le 2000 'nobody gets more than the server gives'
+cmp_ok "$(left X-Request-Timeout-Ms)" -le 20000 'nobody gets more than the server gives'
 
 # The time is over: while the peer works.
 expired=$(stat_of expired_request)
@@ -100,7 +100,7 @@ got 'a peer that is too slow' /sleep/60000 504 - "${TRUSTED[@]}" -H 'X-Request-T
 cmp_ok $(($(now_ms) - start)) -lt $((2000 * WAIT_FACTOR)) 'when the time is over'
 start=$(now_ms)
 ok 'the peer is told' wait_for 10 grep -q '^gone GET /sleep/60000' "$T/one.out"
-cmp_ok $(($(now_ms) - start)) -lt $((500 * WAIT_FACTOR)) 'at once'
+cmp_ok $(($(now_ms) - start)) -lt $((3000 * WAIT_FACTOR)) 'at once'
 is_stat expired_request $((expired + 1)) 'counted as expired'
 is_stat up_cancelled $((cancelled + 1)) 'and cancelled'
 # While the body is on its way.
@@ -124,16 +124,17 @@ unlike "$(cat "$T/late.out")" 'ghost' 'and never got what was over'
 # What is left is told as it is when the connection is open.
 spawn slow curl -sS --path-as-is -m 60 -o /dev/null --interface 127.0.0.2 -H 'X-Request-Timeout-Ms: 30000' "http://127.0.0.1:$PORT/later/x"
 SLOW=$PID
-ok 'a connection that hangs' wait_stat up_conns -ge 1
+ok 'a connection that hangs' wait_for 10 is_connecting "$PEER_later"
 kill -USR1 "$PID_later"
 finish "$SLOW" 30
 ok 'the peer got the request' wait_for 10 grep -q '^got GET /later/x' "$T/later.out"
 cmp_ok "$(said X-Request-Timeout-Ms "$T/later.out")" -lt 29900 'with what was left when its connection was open'
-# While it is tried again: the third attempt would come too late.
-got 'attempts that take longer than there is time' /both/sleep/30000 504 - "${TRUSTED[@]}" -H 'X-Request-Timeout-Ms: 1500'
-tries=$(($(asked one 'GET /sleep/30000') + $(asked two 'GET /sleep/30000')))
-cmp_ok "$tries" -eq 2 'two were made in the time'
-ok 'all of which are told' wait_for 10 eval '[ "$(cat "$T/one.out" "$T/two.out" | grep -c "^gone GET /sleep/30000")" -eq 2 ]'
+# While it is tried again: of ten attempts, the eighth would come too late, and more of them where the machine stands still.
+got 'attempts that take longer than there is time' /both/sleep/30000 504 - "${TRUSTED[@]}" -H 'X-Request-Timeout-Ms: 2500'
+tries=$(($(stat_of "peer.both/$PEER_one.requests") + $(stat_of "peer.both/$PEER_two.requests")))
+cmp_ok "$tries" -ge 2 'several are made'
+cmp_ok "$tries" -le 7 'while there is time'
+ok 'all of which are told' wait_for 10 eval '[ "$(cat "$T/one.out" "$T/two.out" | grep -c "^gone GET /sleep/30000")" -eq $tries ]'
 # In droverctl, a limit is a deadline.
 spawn held curl -sS -m 90 -o /dev/null --interface 127.0.0.2 -H 'X-Request-Timeout-Ms: 90000' "http://127.0.0.1:$PORT/sleep/80000"
 HELD=$PID
@@ -144,7 +145,7 @@ cancelled=$(stat_of up_cancelled)
 start=$(now_ms)
 kill "$HELD"
 ok 'the client goes away' wait_for 10 grep -q '^gone GET /sleep/80000' "$T/one.out"
-cmp_ok $(($(now_ms) - start)) -lt $((500 * WAIT_FACTOR)) 'and the peer is told at once'
+cmp_ok $(($(now_ms) - start)) -lt $((3000 * WAIT_FACTOR)) 'and the peer is told at once'
 ok 'counted as cancelled' wait_stat up_cancelled -eq $((cancelled + 1))
 finish "$HELD"
 expect_stat conns -eq 0

@@ -87,7 +87,7 @@ is "$(asked one 'POST /queued')" 0 'it was not asked'
 # While the connection to the peer is being opened.
 cancelled=$(stat_of up_cancelled)
 asks ghost "POST /late/ghost HTTP/1.1\\r\\n$POST"
-ok 'a connection that hangs' wait_stat up_conns -gt "$(stat_of up_idle)"
+ok 'a connection that hangs' wait_for 10 is_connecting "$PEER_late"
 goes
 ok 'its client goes: it is given up' wait_stat up_cancelled -eq $((cancelled + 1))
 kill -USR1 "$PID_late"

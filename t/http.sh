@@ -39,6 +39,11 @@ now_is() {
 	[ "$STATUS" = "$status" ] && { [ "$body" = - ] || [ "$(cat "$T/body")" = "$body" ]; }
 }
 
+# is_connecting ADDR:PORT: is anybody on his way to it, who has not been let in?
+is_connecting() {
+	awk -v port="$(printf ':%04X' "${1##*:}")" '$3 ~ port "$" && $4 == "02" { found = 1 } END { exit !found }' /proc/net/tcp
+}
+
 # ask TEXT [OPTIONS of raw.pl]: TEXT with printf's escapes goes out as it is. REPLY is what came back, to the end of the
 # connection, and CLOSED raw.pl's status.
 ask() {
