@@ -6,7 +6,7 @@
 . "$(dirname "$0")/peers.sh"
 
 peer one 127.0.0.1:0
-peer two 127.0.0.1:0
+peer two "127.0.0.1:$(free_port)" # it comes back to it
 DEAD=127.0.0.1:$(free_port)
 allow_log 'peer .* of upstream'
 start_drover <<EOF

@@ -7,14 +7,14 @@ PYTHON=/usr/bin/python3
 [ -x "$PYTHON" ] || skip_all 'no python3 for the peers'
 declare -A PEER_AT PEER_PID
 
-# faulty NAME [MODES]: a peer; its address is in PEER_AT[NAME]. Again after its end: on the same port.
+# faulty NAME [MODES]: a peer; its address is in PEER_AT[NAME]. Again after its end: on the same port, which nobody else is given meanwhile.
 faulty() {
+	: "${PEER_AT[$1]:=127.0.0.1:$(free_port)}"
 	[ $# -lt 2 ] || mode "$1" "$2"
 	rm -f "$T/$1.out"
-	spawn "$1" "$PYTHON" "$ROOT/t/tools/faulty.py" "${PEER_AT[$1]:-127.0.0.1:0}" "$T/$1.modes" "$T/$1.record"
+	spawn "$1" "$PYTHON" "$ROOT/t/tools/faulty.py" "${PEER_AT[$1]}" "$T/$1.modes" "$T/$1.record"
 	PEER_PID[$1]=$PID
 	wait_for 20 grep -qs '^listening' "$T/$1.out" || die "peer $1 starts" "$(cat "$T/$1.err")"
-	PEER_AT[$1]=$(sed -n 's/^listening //p' "$T/$1.out")
 }
 
 # mode NAME MODES: how it fails from now on.
