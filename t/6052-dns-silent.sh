@@ -29,7 +29,7 @@ server "s" {
     location "/" { proxy = "api" }
 }
 EOF
-got 'the address' /name 200 1
+ok 'the address' wait_for 10 now_is /name 200 1
 ok 'it is on the board' wait_for 5 address_is "127.0.0.1:$PEERS"
 
 failures() {
@@ -42,7 +42,9 @@ for how in servfail nxdomain garbage silent; do
 	got "$how" /name 200 1
 	ok "$how: the address stays" address_is "127.0.0.1:$PEERS"
 done
-is "$(grep -c 'cannot be resolved .* going on with 127.0.0.1' "$T/stderr")" 1 'the first failure is said, and no other'
+# It has failed before, and been well again, where the machine stood still for longer than lookups may take.
+before=$(grep -c 'can be resolved again' "$T/stderr")
+is "$(grep -c 'cannot be resolved .* going on with 127.0.0.1' "$T/stderr")" $((before + 1)) 'the first failure is said, and no other'
 like "$(ctl upstreams -j)" '"resolve_error":"[^"]' 'droverctl upstreams says why'
 
 before=$(now_ms)
