@@ -196,26 +196,38 @@ static uint32_t round_robin(const struct choice *c)
 	return NOBODY;
 }
 
-/* The candidate of the lowest cost for its weight; of several such the next in turn. */
+/* The candidate of the lowest cost for its weight. Several such take turns among themselves: were
+ * it the next one in the row of all, the one behind a candidate of higher cost would get the turns
+ * of both. */
 static inline uint32_t cheapest(const struct choice *c,
 				uint64_t (*cost)(const struct choice *, const struct candidate *))
 {
 	const struct balance_pool *b = c->b;
-	uint32_t best = NOBODY, k = (uint32_t)(turn(c) % b->count);
-	uint64_t best_cost = 0, best_weight = 1;
+	uint32_t best = NOBODY, same = 0, left;
+	uint64_t best_cost = 0, best_weight = 1, its_turn = turn(c);
 
-	for (uint32_t n = 0; n < b->count; n++) {
+	for (uint32_t k = 0; k < b->count; k++) {
 		const struct candidate *one = &b->candidates[k];
 		uint64_t its = cost(c, one);
+		uint64_t here = its * best_weight, there = best_cost * one->weight;
 
-		if ((best == NOBODY || its * best_weight < best_cost * one->weight) &&
-		    may_take(c, one)) {
+		if ((best != NOBODY && here > there) || !may_take(c, one))
+			continue;
+		if (best == NOBODY || here < there) {
 			best = k;
 			best_cost = its;
 			best_weight = one->weight;
+			same = 0;
 		}
-		if (++k == b->count)
-			k = 0;
+		same++;
+	}
+	left = same > 1 ? (uint32_t)(its_turn % same) : 0;
+	for (uint32_t k = best + 1; left > 0 && k < b->count; k++) {
+		const struct candidate *one = &b->candidates[k];
+
+		if (cost(c, one) * best_weight == best_cost * one->weight && may_take(c, one) &&
+		    --left == 0)
+			return k;
 	}
 	return best;
 }

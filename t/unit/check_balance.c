@@ -239,6 +239,22 @@ START_TEST(test_ties_in_turn)
 }
 END_TEST
 
+START_TEST(test_ties_beside_another)
+{
+	uint32_t got[3] = {0};
+
+	set_up(3);
+	pool.balance = _i == 0 ? BALANCE_LEAST_CONN : BALANCE_LEAST_TIME;
+	hold(1, 1);
+	for (int n = 0; n < 300; n++)
+		got[pick(0)]++;
+	ck_assert_uint_eq(got[0], 150);
+	ck_assert_uint_eq(got[1], 0);
+	ck_assert_uint_eq(got[2], 150);
+	tear_down();
+}
+END_TEST
+
 START_TEST(test_least_time)
 {
 	set_up(3);
@@ -479,6 +495,7 @@ int main(void)
 	tcase_add_loop_test(t, test_avoid, BALANCE_ROUND_ROBIN, BALANCE_LEAST_TIME + 1);
 	tcase_add_test(t, test_least_conn);
 	tcase_add_loop_test(t, test_ties_in_turn, 0, 2);
+	tcase_add_loop_test(t, test_ties_beside_another, 0, 2);
 	tcase_add_test(t, test_least_time);
 	tcase_add_test(t, test_time_decays);
 	tcase_add_loop_test(t, test_hash, 0, 2);
