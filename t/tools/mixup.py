@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Requests by chance, and a peer that answers them by chance: is any of them, or any answer, taken for another one?
 
-    mixup.py FILE SECONDS [SEED]    prints the address of the peer; when FILE is there, asks the drover whose address it has
+    mixup.py FILE SECONDS [SEED]    prints the address of the peer; when FILE is there, asks the drover whose address it has,
+                                    for so long, or until there were MANY answers if that is longer
 
 Clients send several requests on a connection, in pieces, with bodies that hold what would be requests; each request has
 a name, and so has its answer. The peer answers early, late, in two halves, behind hints, or not to the end. Prints "wrong
@@ -19,6 +20,7 @@ import re
 import sys
 
 CLIENTS = 12
+MANY = 200
 WAIT = 20 * int(os.environ.get("WAIT_FACTOR", "1"))
 INNER = b"GET /inner HTTP/1.1\r\nHost: x\r\nX-Name: inner\r\n\r\n"
 SIZES = (0, 1, 100, 5000, 32768, 70000, 300000)
@@ -203,7 +205,7 @@ async def converse(rng, place, names):
 async def ask(number, place, seed, end):
     rng = random.Random(seed * 1000 + number)
     n = 0
-    while asyncio.get_running_loop().time() < end and not wrong:
+    while not wrong and (asyncio.get_running_loop().time() < end or counts.get("answers of the peer", 0) < MANY):
         names = [b"%d-%d" % (number, n + k) for k in range(rng.randint(2, 5))]
         n += len(names)
         await converse(rng, place, names)
