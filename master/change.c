@@ -212,7 +212,7 @@ static bool take_up(struct master *m)
 void change_turn(struct master *m)
 {
 	do {
-		switch (roll_step(&m->roll, &m->slots)) {
+		switch (roll_step(&m->roll, &m->slots, m->now_us)) {
 		case ROLL_NONE:
 			break;
 		case ROLL_DONE:

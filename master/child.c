@@ -76,6 +76,15 @@ uint64_t child_beat_us(const struct child *c)
 	return row->pid == (uint64_t)c->pid ? __atomic_load_n(&row->beat_us, __ATOMIC_RELAXED) : 0;
 }
 
+bool child_is_unheard(const struct child *c, uint64_t now_us)
+{
+	const struct worker_row *row = board_worker(c->board, c->row);
+
+	return c->state == CHILD_DRAINING && now_us < c->told_us + POLICY_HEARD_US &&
+	       row->pid == (uint64_t)c->pid &&
+	       __atomic_load_n(&row->state, __ATOMIC_RELAXED) == WORKER_READY;
+}
+
 static void set_state(struct child *c, enum child_state state, uint64_t deadline_us)
 {
 	errlog(ERRLOG_DEBUG, "worker %u (pid %ld): %s -> %s", c->slot, (long)c->pid,
@@ -147,6 +156,7 @@ static enum child_fate drain(struct child *c, const struct child_news *n)
 	c->cause = CAUSE_ASKED;
 	c->alone = false;
 	c->until_us = n->until_us;
+	c->told_us = n->now_us;
 	c->drain_flags = n->flags;
 	set_state(c, CHILD_DRAINING, n->until_us + POLICY_OVERDUE_US);
 	return FATE_LIVES;

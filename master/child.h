@@ -88,6 +88,7 @@ struct child {
 	bool succeeded;    /* its death was seen before its standby has spoken */
 	uint64_t given;    /* connections given away, as it says, since it last began */
 	uint64_t until_us; /* end of its drain */
+	uint64_t told_us;  /* when it was told to drain */
 	uint32_t drain_flags;
 	uint64_t guard_us; /* when it is told again to clone a standby, if it has none */
 	uint32_t slot;
@@ -142,5 +143,8 @@ bool child_is_dying(const struct child *c);
 
 /* Its last heartbeat; 0 if it has not written any. */
 uint64_t child_beat_us(const struct child *c);
+/* Was it told to drain and has not shown on the board that it has heard? It goes on accepting then.
+ * No longer than POLICY_HEARD_US. */
+bool child_is_unheard(const struct child *c, uint64_t now_us);
 
 #endif

@@ -21,15 +21,17 @@
 	(POLICY_SECOND_US / 5) /* that a worker looks hung, before it counts as hung */
 #define POLICY_ABORT_US \
 	(POLICY_SECOND_US * 3 / 5) /* from ABRT to KILL: taken over within hang and 1 s */
-#define POLICY_GUARD_US   (2 * POLICY_SECOND_US)  /* between requests for a standby */
-#define POLICY_CHECK_US   (10 * POLICY_SECOND_US) /* for the check of a new program */
-#define POLICY_RETURN_US  (5 * POLICY_SECOND_US)  /* for its workers to hand back what they have */
-#define POLICY_QUIT_US    (1 * POLICY_SECOND_US)  /* from CONTROL_QUIT to KILL */
-#define POLICY_OVERDUE_US (2 * POLICY_SECOND_US)  /* from the end of a drain to KILL */
-#define POLICY_GIVE_US    (5 * POLICY_SECOND_US)  /* for CONTROL_GIVEN */
-#define POLICY_BALANCE_US (5 * POLICY_SECOND_US)  /* between two looks at the balance */
-#define POLICY_REOPEN_US  (5 * POLICY_SECOND_US)  /* for CONTROL_REOPENED */
-#define POLICY_KILL_US    (10 * POLICY_SECOND_US) /* for the kernel to end one that was killed */
+#define POLICY_GUARD_US   (2 * POLICY_SECOND_US)   /* between requests for a standby */
+#define POLICY_CHECK_US   (10 * POLICY_SECOND_US)  /* for the check of a new program */
+#define POLICY_RETURN_US  (5 * POLICY_SECOND_US)   /* for its workers to hand back what they have */
+#define POLICY_QUIT_US    (1 * POLICY_SECOND_US)   /* from CONTROL_QUIT to KILL */
+#define POLICY_OVERDUE_US (2 * POLICY_SECOND_US)   /* from the end of a drain to KILL */
+#define POLICY_HEARD_US   (1 * POLICY_SECOND_US)   /* to show that the order to drain was heard */
+#define POLICY_LOOK_US    (POLICY_SECOND_US / 500) /* between two looks whether it was */
+#define POLICY_GIVE_US    (5 * POLICY_SECOND_US)   /* for CONTROL_GIVEN */
+#define POLICY_BALANCE_US (5 * POLICY_SECOND_US)   /* between two looks at the balance */
+#define POLICY_REOPEN_US  (5 * POLICY_SECOND_US)   /* for CONTROL_REOPENED */
+#define POLICY_KILL_US    (10 * POLICY_SECOND_US)  /* for the kernel to end one that was killed */
 #define POLICY_STUCK_US \
 	(60 * POLICY_SECOND_US)  /* between complaints about one that it does not end */
 #define POLICY_START_AT_ONCE 16u /* workers starting at the same time */

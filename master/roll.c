@@ -78,13 +78,22 @@ static void turn_back(struct roll *r, struct slots *s)
 	}
 }
 
-static enum roll_outcome end(struct roll *r, struct slots *s)
+static void end(struct roll *r, struct slots *s)
 {
 	bool forward = r->state == ROLL_FORWARD;
 
 	surplus_leaves(r, s, forward ? r->to_workers : r->from_workers);
+	r->state = forward ? ROLL_DONE_SOON : ROLL_FAILED_SOON;
+}
+
+static enum roll_outcome settle(struct roll *r, struct slots *s, uint64_t now_us)
+{
+	bool done = r->state == ROLL_DONE_SOON;
+
+	if (!slots_heard(s, now_us))
+		return ROLL_NONE;
 	r->state = ROLL_IDLE;
-	return forward ? ROLL_DONE : ROLL_FAILED;
+	return done ? ROLL_DONE : ROLL_FAILED;
 }
 
 /* Takes up the next slot. False: there is none. */
@@ -100,13 +109,17 @@ static bool take_next(struct roll *r, struct slots *s)
 	return true;
 }
 
-enum roll_outcome roll_step(struct roll *r, struct slots *s)
+enum roll_outcome roll_step(struct roll *r, struct slots *s, uint64_t now_us)
 {
 	if (r->state == ROLL_IDLE)
 		return ROLL_NONE;
+	if (r->state == ROLL_DONE_SOON || r->state == ROLL_FAILED_SOON)
+		return settle(r, s, now_us);
 	for (;;) {
-		if (r->at < 0 && !take_next(r, s))
-			return end(r, s);
+		if (r->at < 0 && !take_next(r, s)) {
+			end(r, s);
+			return ROLL_NONE; /* the last ones are told at the end of this turn */
+		}
 		enum slot_standing standing = slot_standing(&s->slot[r->at]);
 
 		if (standing == SLOT_PENDING)

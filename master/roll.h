@@ -2,7 +2,9 @@
 /*
  * A roll: the slots go from one generation and number of workers to another, one by one, each when
  * the one before has its new worker ready. If one cannot start, those already replaced go back by
- * the same way. Reloads roll to another generation, TTIN and TTOU to another number.
+ * the same way. It is over when those that leave accept nothing any more, so that who asks after
+ * that is answered by the others alone. Reloads roll to another generation, TTIN and TTOU to
+ * another number.
  */
 #ifndef DROVER_MASTER_ROLL_H
 #define DROVER_MASTER_ROLL_H
@@ -15,7 +17,9 @@
 enum roll_state {
 	ROLL_IDLE,
 	ROLL_FORWARD,
-	ROLL_BACK
+	ROLL_BACK,
+	ROLL_DONE_SOON, /* who was replaced has yet to hear that it is to drain */
+	ROLL_FAILED_SOON
 };
 
 enum roll_outcome {
@@ -43,6 +47,6 @@ void roll_begin(struct roll *r, struct slots *s, struct generation *from, uint32
 
 /* One step, to be called in each turn before slots_tend(). The outcome is told once; then the roll
  * is idle. */
-enum roll_outcome roll_step(struct roll *r, struct slots *s);
+enum roll_outcome roll_step(struct roll *r, struct slots *s, uint64_t now_us);
 
 #endif

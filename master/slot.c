@@ -468,6 +468,14 @@ static uint64_t hangs_us(const struct slots *s, const struct child *c)
 	return has_heartbeat(c) && hang_us ? last_us + hang_us + 1 : 0;
 }
 
+bool slots_heard(struct slots *s, uint64_t now_us)
+{
+	for (uint32_t i = 0; i < slots_children(s); i++)
+		if (child_is_unheard(slots_child(s, i), now_us))
+			return false;
+	return true;
+}
+
 uint64_t slots_next_us(struct slots *s, uint64_t now_us)
 {
 	uint64_t next = s->next_fork_us > now_us ? s->next_fork_us : 0;
@@ -480,5 +488,7 @@ uint64_t slots_next_us(struct slots *s, uint64_t now_us)
 			next = sooner(next, slots_child(s, i)->deadline_us);
 			next = sooner(next, hangs_us(s, slots_child(s, i)));
 		}
+	if (!slots_heard(s, now_us))
+		next = sooner(next, now_us + POLICY_LOOK_US);
 	return next;
 }

@@ -95,6 +95,10 @@ void slots_all(struct slots *s, enum child_event event, const struct child_news 
 uint32_t slots_living(struct slots *s);        /* processes */
 uint32_t slots_serving(const struct slots *s); /* slots with a ready worker */
 
+/* Have all that were told to drain shown that they have heard? Those who do not are waited for no
+ * longer than POLICY_HEARD_US. */
+bool slots_heard(struct slots *s, uint64_t now_us);
+
 /* The soonest moment at which slots_tend() or slots_watch() has something to do; 0 = none but the
  * tick. */
 uint64_t slots_next_us(struct slots *s, uint64_t now_us);
