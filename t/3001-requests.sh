@@ -11,6 +11,7 @@ workers = 1
 server "first" {
     listen = { "127.0.0.1:0" }
     names  = { "first.example", "*.wild.example" }
+    deadlines { min_rate = 0 }
     limits { max_header = 2k  max_uri = 512  max_fields = 20  max_body = 1k }
     location "/"      { root = "$T/www" }
     location "/old/"  { redirect = "/new/"  status = 301 }
