@@ -29,7 +29,7 @@ server "site" {
     listen = { "127.0.0.1:0" }
     names = { "site" }
     keepalive { requests = 0 }
-    deadlines { header = 300s  body = 300s  idle = 600s  linger = 60s  min_rate = 0 }
+    deadlines { header = 300s  body = 300s  send = 300s  idle = 600s  linger = 300s  min_rate = 0 }
     location "/" { root = "$T/www" }
     location "= /ok" { status = 200  text = "ok" }
 }

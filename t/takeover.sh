@@ -16,7 +16,7 @@ drain = 20s
 ${1:-}
 server "site" {
     listen = { ${LISTEN:-\"127.0.0.1:0\"} }
-    deadlines { header = 60s  send = 60s  min_rate = 0 }
+    deadlines { header = 300s  body = 300s  send = 300s  linger = 300s  min_rate = 0 }
     keepalive { requests = 0 }
     ${SERVER_MORE:-}
     location "/" { root = "$T/www" }
