@@ -98,10 +98,20 @@ is_stopped() {
 	[ "${stat%% *}" = T ]
 }
 
+# sits PID: in the same system call at each of several looks, not in one that it happens to make; the number is then in WAITING.
+sits() {
+	local look
+	WAITING=$(syscall_of "$1")
+	[ "${WAITING:--1}" -ge 0 ] 2>/dev/null || return 1
+	for look in 1 2 3 4 5; do
+		read -r -t 0.02 -u 9
+		[ "$(syscall_of "$1")" = "$WAITING" ] || return 1
+	done
+}
+
 # learn_waiting: what a worker without connections sits in.
 learn_waiting() {
-	WAITING=$(syscall_of "$(pid_of 0)")
-	[ "${WAITING:--1}" -ge 0 ] 2>/dev/null || skip_all 'this system does not show what a process waits in'
+	wait_for 10 sits "$(pid_of 0)" || skip_all 'this system does not show what a process waits in'
 }
 
 # kill_worker SIGNAL SLOT: and waits until its standby is the worker. quiet_kill SIGNAL SLOT: while it is not working on
