@@ -52,8 +52,8 @@ EOF
 ok 'there is a prober' wait_for 10 prober_runs
 like "$(tr '\0' ' ' <"/proc/$(prober_pid)/cmdline")" 'drover: prober gen 1' 'it says so in ps'
 expect_state http "$PEER_a" up
-expect_stat "peer.http/$PEER_a.checks" -ge 2
-like "$(ctl stat -a "peer.http/$PEER_a.check_state")" up 'and the checks say that it is'
+expect_stat "peer.patient/$PEER_a.checks" -ge 2
+like "$(ctl stat -a "peer.patient/$PEER_a.check_state")" up 'and the checks say that it is'
 expect_state tcp "$DEAD" 'down (check)'
 expect_state tcp "$PEER_b" up
 is "$(answers /tcp/ 10)" b:10 'a connection that is refused: no request goes there'
