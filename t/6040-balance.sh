@@ -61,30 +61,51 @@ asked 16 /weights/x -c 1
 is "$(cut -f 2 "$T/answers" | tr -d '\n')" "$(cut -f 2 "$T/answers" | head -n 8 | tr -d '\n' | sed 's/.*/&&/')" 'each round is like the one before'
 unlike "$(cut -f 2 "$T/answers" | tr -d '\n')" '2222' 'and the turns of a heavy peer do not come in a row'
 
-# Least connections: equal peers share; one that takes a second longer has as many in hand as others, which are soon a small part.
+# Least connections, one request at a time: to the request. Beside a peer that has something in hand the others take turns.
+tell_peers reset >/dev/null
+ok 'one at a time' asked 300 /least/x -q
+is "$(counts)" '100 100 100 0' 'equal peers take turns'
+spawn busy curl -sS -m 600 -o /dev/null "http://127.0.0.1:$PORT/least/for/600000"
+BUSY=$PID
+in_hand() { [ "$(counts 3 | tr -d ' 0')" = "$1" ]; }
+ok 'one is busy' wait_for 10 in_hand 1
+tell_peers reset >/dev/null
+ok 'one at a time' asked 300 /least/x -q
+is "$(counts | tr ' ' '\n' | sort -n | tr '\n' ' ')" '0 0 150 150 ' 'the others take turns'
+kill "$BUSY"
+ok 'none is busy' wait_for 10 in_hand ''
+# Many at a time: equal peers share, though what the machine does meanwhile makes more of one; one that takes a second longer has as many in
+# hand as others, which are soon a small part.
 tell_peers reset >/dev/null
 ok 'least connections' asked $MANY /least/x
 is "$(statuses)" "200=$MANY" 'all answered'
-for n in $(counts | cut -d ' ' -f 1-3); do ok "a third each: $n" within "$n" $((MANY / 3)) 10; done
+for n in $(counts | cut -d ' ' -f 1-3); do ok "a third each: $n" within "$n" $((MANY / 3)) 25; done
 is "$(counts | cut -d ' ' -f 4)" 0 'nothing for the backup'
 tell_peers reset >/dev/null
 tell_peers delay/1/1000 >/dev/null
 ok 'with a slow peer' asked $MANY /least/x
 read -r a b c d < <(counts)
 cmp_ok "$b" -lt $((MANY / 10)) "it gets little: $a $b $c"
-ok 'and the others the same' within "$a" "$c" 10
+ok 'and the others the same' within "$a" "$c" 25
 is "$d" 0 'nothing for the backup'
 cmp_ok "$(counts 4 | cut -d ' ' -f 2)" -le 8 'no more in its hands than in those of others'
 
 # Least time: the slow one gets less than by connections, and recovers when it is fast again.
-tell_peers delay/1/100 >/dev/null
+tell_peers delay/1/300 >/dev/null
 tell_peers reset >/dev/null
 ok 'least time' asked $MANY /time/x
 is "$(statuses)" "200=$MANY" 'all answered'
 read -r a b c d < <(counts)
 cmp_ok "$b" -lt $((MANY / 50)) "the slow one gets hardly any: $a $b $c"
 cmp_ok "$b" -gt 0 'but it is tried'
-cmp_ok $((a < c ? a : c)) -gt $((MANY / 5)) 'the others share'
+# Not before the answers for which the machine stood still are forgotten.
+share() {
+	tell_peers reset >/dev/null
+	asked 2000 /time/x
+	read -r a b c d < <(counts)
+	[ $((a < c ? a : c)) -gt 400 ]
+}
+ok 'the others share' wait_for 20 share || diag "$a $b $c"
 tell_peers delay/1/0 >/dev/null
 tell_peers reset >/dev/null
 recovered() {
