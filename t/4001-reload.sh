@@ -182,6 +182,27 @@ wait_for 10 drover_is_ready || fail 'two workers'
 is "$(get)" one 'the last configuration is the one in force'
 is_stat master.workers_wanted 2 'with its workers'
 cmp_stat master.reloads -gt $((before + 1)) 'all reloads that arrived are counted'
+# Done is done: from then on no old worker answers.
+wrong=0
+for n in {1..10}; do
+	for root in two one; do
+		site $root "\"127.0.0.1:$busy\""
+		ctl reload >"$T/reload.out" || fail "reload $n to $root"
+		for _ in 1 2 3; do [ "$(get)" = $root ] || wrong=$((wrong + 1)); done
+	done
+done
+is "$wrong" 0 'who asks after a reload gets the new configuration'
+# One that cannot hear of it is waited for, a second and not for ever.
+mapfile -t old < <(worker_pids)
+began=$(now_ms)
+kill -STOP "${old[0]}"
+ok 'reload beside a worker that stands still' ctl reload
+cmp_ok $(($(now_ms) - began)) -ge 1000 'it has a second to hear of it'
+kill -CONT "${old[0]}"
+two_left() {
+	[ "$(ctl workers -H | wc -l)" -eq 2 ]
+}
+ok 'the old workers leave' wait_for 10 two_left
 is_stat master.worker_deaths 0 'nobody died'
 is_stat master.gossip 0 'nobody talked nonsense'
 done_testing
