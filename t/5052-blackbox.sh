@@ -9,7 +9,7 @@ head -c 30000000 /dev/zero >"$T/www/large"
 # Nobody who is held comes to a deadline.
 patient_site() {
 	site "$@"
-	sed -i 's/send = 60s/send = 1h  idle = 1h/' "$T/drover.conf"
+	sed -i 's/send = 300s/send = 1h  idle = 1h/' "$T/drover.conf"
 }
 # hold N: so many clients that ask for a large file and read none of it, one every 20 ms; then some that are idle.
 hold() {
